@@ -1,0 +1,106 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/error.h"
+#include "engine/core/progress.h"
+#include "engine/io/checkpoint.h"
+#include "engine/io/image.h"
+#include "engine/model/spec.h"
+#include "engine/report/report.h"
+#include "engine/tensor/tensor.h"
+#include "engine/text/tokenizer.h"
+
+namespace vitrine::engine {
+
+/// A place in the forward pass that can be read or changed.
+struct HookInfo {
+  std::string name;                  ///< "blocks.3.attn.hook_z"
+  std::vector<std::string> axes;     ///< {"batch", "token", "head", "d_head"}
+};
+
+/// The token mixers of one tower, as a grid for the head views.
+struct MixerInfo {
+  std::string block;                 ///< "blocks.3" or "stages.0.blocks.1"
+  std::string site;                  ///< "blocks.3.attn": prefix of its hooks
+  std::string kind;                  ///< "attention", "cross attention", "mamba", ...
+  int layer = 0;                     ///< running index over the tower, the L of "L.H"
+  int heads = 0;                     ///< maps it has (channels groups for a state space)
+  int d_head = 0;
+  int kv_heads = 0;
+};
+
+struct CodebookInfo {
+  std::string site;                  ///< "blocks.2.mlp.codebook" or "blocks.2.attn.codebook"
+  int layer = 0;
+  int head = -1;                     ///< -1 for a codebook on the whole width
+  int codes = 0, k = 1;
+  int ordinal = 0;                   ///< its number in `code:L.N.C`: heads first, then the MLP
+};
+
+struct TowerInfo {
+  std::string prefix;
+  int layers = 0, d_model = 0;
+  std::vector<MixerInfo> mixers;
+  std::vector<MixerInfo> cross;      ///< cross attention, apart
+  std::vector<int> mlp_width;        ///< neurons per layer; 0 where there is no MLP
+};
+
+struct WeightProblems {
+  std::vector<std::string> missing;      ///< the architecture asks for it, the file lacks it
+  std::vector<std::string> unexpected;   ///< in the file, not used
+  std::vector<std::string> wrong_shape;
+};
+
+struct OpenOptions {
+  DType dtype = DType::F32;          ///< F32 or BF16
+  std::optional<std::filesystem::path> config;  ///< instead of the folder's config.json
+};
+
+/// An opened model: specification, weights, tokenizer, preprocessing. Immutable; shared between runs.
+class Model {
+ public:
+  struct Parts;                      ///< the built modules; see engine/model/build.h
+  explicit Model(std::shared_ptr<Parts> parts);
+  ~Model();
+
+  [[nodiscard]] const ModelSpec& spec() const;
+  [[nodiscard]] const std::string& name() const;            ///< for people: "all-MiniLM-L6-v2", "demo:vit_digits"
+  [[nodiscard]] const std::filesystem::path& path() const;
+  [[nodiscard]] const std::vector<TowerInfo>& towers() const;
+  [[nodiscard]] const std::vector<CodebookInfo>& codebooks() const;
+  [[nodiscard]] const std::vector<HookInfo>& hooks() const;
+  [[nodiscard]] const WeightProblems& weight_problems() const;
+  [[nodiscard]] const Checkpoint& checkpoint() const;
+  [[nodiscard]] const std::shared_ptr<const Tokenizer>& tokenizer() const;   ///< may be null
+  [[nodiscard]] const std::optional<ImagePreprocess>& preprocess() const;
+  [[nodiscard]] const std::vector<std::string>& class_labels() const;        ///< may be empty
+  [[nodiscard]] std::int64_t parameter_count() const;
+  [[nodiscard]] DType dtype() const;
+  [[nodiscard]] std::string sha256() const;                 ///< of the weights, computed once on demand
+  [[nodiscard]] bool takes_text() const;
+  [[nodiscard]] bool takes_image() const;
+  [[nodiscard]] bool causal_lm() const;                     ///< logits[t] predicts token t + 1
+  [[nodiscard]] const Parts& parts() const { return *parts_; }
+
+ private:
+  std::shared_ptr<Parts> parts_;
+};
+
+/// Opens a MODEL of the contract: a folder, a file, or `demo:NAME`.
+/// @error one sentence: what was expected, what came
+[[nodiscard]] Result<std::shared_ptr<const Model>> open_model(const std::string& model, const OpenOptions& options = {},
+                                                             const Progress& progress = {});
+
+/// Folder of a `demo:NAME` model; searched in $VITRINE_RESOURCES, beside the executable, in the install prefix.
+[[nodiscard]] Result<std::filesystem::path> demo_folder(const std::string& name);
+[[nodiscard]] std::vector<std::string> demo_names();
+/// Folder with `models`, `samples`, `colormaps`, ...
+[[nodiscard]] std::filesystem::path resources_folder();
+
+}  // namespace vitrine::engine

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/error.h"
+#include "engine/core/progress.h"
+#include "engine/mixers/mixing_map.h"
+#include "engine/run/edit.h"
+#include "engine/tensor/tensor.h"
+
+namespace vitrine::engine {
+
+class Model;
+
+struct RunRequest {
+  std::map<std::string, Tensor> inputs;
+  EditList edits;
+  std::vector<std::string> taps;         ///< globs over hook names
+  bool capture_maps = true;              ///< keep Q, K, log-sum-exp of every mixer
+  bool keep_residuals = true;            ///< at block boundaries, for reuse and trajectories
+  bool differentiable = false;           ///< plain operators, gates on every head; see `Run::head_gates`
+  std::string upto;                      ///< stop after this block ("blocks.3"); empty: to the end
+  std::shared_ptr<const class Run> parent;  ///< same inputs: its residuals are reused up to the first block touched
+};
+
+/// One forward pass and what was kept of it.
+class Run {
+ public:
+  /// Outputs by name: "logits", "last_hidden_state", "pooler_output", "logits_per_image", ...
+  std::map<std::string, Tensor> outputs;
+  /// Tapped hooks.
+  std::map<std::string, Tensor> taps;
+  /// Residual stream entering block i of a tower, i = 0 .. n (n: after the last), key "prefix" + index.
+  std::map<std::string, std::vector<Tensor>> residuals;
+  /// Mixing maps by mixer site ("blocks.3.attn").
+  std::map<std::string, std::shared_ptr<const MixingMap>> maps;
+  /// differentiable: per mixer site a gate [batch, head] of ones that multiplies z.
+  std::map<std::string, Tensor> head_gates;
+  std::map<std::string, Tensor> inputs;
+  EditList edits;
+  int blocks_computed = 0, blocks_reused = 0;
+  double milliseconds = 0;
+};
+
+/// Runs the model. @error DoesNotFit with the bytes that are missing; ShapeMismatch; Cancelled
+[[nodiscard]] Result<std::shared_ptr<const Run>> run_model(const Model& model, const RunRequest& request,
+                                                          const Progress& progress = {});
+
+struct Forecast {
+  std::int64_t weights_bytes = 0, activation_bytes = 0, peak_bytes = 0;
+  double flops = 0, seconds = 0;
+};
+/// Predicted before anything is computed.
+[[nodiscard]] Result<Forecast> forecast(const Model& model, const RunRequest& request);
+
+struct Generation {
+  std::vector<std::int64_t> ids;         ///< the new tokens only
+  std::vector<Tensor> logits;            ///< [vocab] that chose each
+};
+/// Greedy continuation with a key-value cache where the architecture has one, else by recomputation.
+[[nodiscard]] Result<Generation> generate(const Model& model, const std::map<std::string, Tensor>& inputs, int steps,
+                                          const EditList& edits = {}, const Progress& progress = {});
+
+}  // namespace vitrine::engine
