@@ -56,6 +56,7 @@ struct CodebookState {
 struct ModelState {
   std::string name, path, architecture;
   bool takes_text = false, takes_pair = false, takes_image = false, takes_both = false, causal_lm = false;
+  bool takes_decoder_text = false;         ///< encoder-decoders
   bool has_eval_set = false;
   std::vector<TowerState> towers;
   std::vector<CodebookState> codebooks;
@@ -72,6 +73,7 @@ struct TowerTokens {
 /// The input in force.
 struct InputState {
   std::string text, text_pair, image_path;
+  std::string decoder_text;
   std::vector<std::string> captions;
   std::vector<TowerTokens> towers;
   std::optional<engine::Picture8> image;
@@ -99,6 +101,9 @@ class Host : public QObject {
   /// Performs a command: recorded in the journal, undoable. Forms are listed in app/session/README.md.
   virtual void act(const nlohmann::json& command) = 0;
 
+  /// What `set_view` commands have set for a panel up to now: colour ranges, modes, choices. Null if nothing.
+  virtual nlohmann::json view_settings(const QString& /*panel*/) const { return {}; }
+
   /// All analyses, for panels that list them.
   virtual const engine::AnalysisRegistry& analyses() const = 0;
   /// One sentence in the status bar.
@@ -109,6 +114,8 @@ class Host : public QObject {
   void input_changed();
   void edits_changed();
   void selection_changed();
+  /// The settings of a panel changed by something else than itself: undo, a session that was opened.
+  void view_changed(const QString& panel);
   void report(const QString& tag, std::shared_ptr<const vitrine::engine::Report> report);
   void failed(const QString& tag, const QString& sentence);
   void progress(const QString& tag, double fraction, const QString& what);
