@@ -1,0 +1,186 @@
+#include "engine/plugin/loader.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "engine/core/version.h"
+#include "engine/plugin/c_plugin.h"
+#include "engine/plugin/registrar.h"
+
+namespace vitrine::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxPlugins = 1000;
+
+/// Folders with a manifest, by name. Never throws: a folder that cannot be listed holds no plugins.
+std::vector<fs::path> plugins_in(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code problem;
+  for (fs::directory_iterator it(folder, problem), end; !problem && it != end && found.size() < kMaxPlugins; it.increment(problem)) {
+    std::error_code ignored;
+    if (fs::exists(it->path() / "manifest.json", ignored)) found.push_back(it->path());
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+/// Runs the entry function of a module over a registry of its own.
+Status register_module(void* library, AnalysisRegistry& analyses) {
+  using BuildId = const char*();
+  using Register = void(PluginRegistrar&);
+  const auto build = reinterpret_cast<BuildId*>(dlsym(library, kBuildIdSymbol));
+  if (build == nullptr) return fail(ErrorCode::Unsupported, fmt::format("the symbol {} is missing", kBuildIdSymbol));
+  const char* built_for = build();
+  if (built_for == nullptr || build_id() != built_for)
+    return fail(ErrorCode::Unsupported, fmt::format("it was built for build id \"{}\", this program has \"{}\"",
+                                                    built_for == nullptr ? "" : built_for, build_id()));
+  const auto entry = reinterpret_cast<Register*>(dlsym(library, kRegisterSymbol));
+  if (entry == nullptr) return fail(ErrorCode::Unsupported, fmt::format("the symbol {} is missing", kRegisterSymbol));
+  PluginRegistrar registrar{analyses, {}};
+  try {
+    entry(registrar);
+  } catch (const std::exception& thrown) {
+    return fail(ErrorCode::Unsupported, fmt::format("it threw while it was opened: {}", thrown.what()));
+  } catch (...) {
+    return fail(ErrorCode::Unsupported, "it threw while it was opened");
+  }
+  if (!registrar.problem.empty()) return fail(ErrorCode::Unsupported, registrar.problem);
+  return {};
+}
+
+Result<AnalysisRegistry> open_library(const Manifest& manifest) {
+  AnalysisRegistry analyses("analysis");
+  if (manifest.kind == PluginKind::CTable) {
+    VITRINE_TRY(const auto provided, open_c_plugin(manifest));
+    for (const auto& analysis : provided) VITRINE_CHECK(analyses.add(analysis->info().id, analysis));
+  } else if (manifest.kind == PluginKind::Module) {
+    void* library = dlopen(manifest.library.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) return fail(ErrorCode::Unsupported, fmt::format("it cannot be loaded: {}", dlerror()));
+    VITRINE_CHECK(register_module(library, analyses));
+  }
+  return analyses;
+}
+
+/// Nothing of a plugin is added unless all of it can be.
+Status check_new(const PluginSet& set, const Manifest& manifest, const AnalysisRegistry& analyses) {
+  for (const auto& other : set.plugins)
+    if (other.active && other.id == manifest.id)
+      return fail(ErrorCode::Unsupported, fmt::format("duplicate id '{}': the plugin in {} came first", manifest.id,
+                                                      other.folder.string()));
+  for (const auto& [id, analysis] : analyses.entries())
+    if (set.analyses.find(id) != nullptr)
+      return fail(ErrorCode::Unsupported, fmt::format("duplicate analysis id '{}': another plugin has it", id));
+  for (const Provided& provided : manifest.provides)
+    if (!provided.file.empty() && std::ranges::any_of(set.files, [&](const Provided& file) {
+          return file.type == provided.type && file.id == provided.id;
+        }))
+      return fail(ErrorCode::Unsupported, fmt::format("duplicate {} id '{}': another plugin has it", provided.type, provided.id));
+  for (const Provided& provided : manifest.provides)
+    if (provided.type == "analysis" && analyses.find(provided.id) == nullptr)
+      return fail(ErrorCode::Unsupported, fmt::format("its manifest promises the analysis '{}', its library has none of that id",
+                                                      provided.id));
+  return {};
+}
+
+Status load_into(PluginSet& set, PluginStatus& status) {
+  VITRINE_TRY(const Manifest manifest, read_manifest(status.folder, status.origin));
+  status.id = manifest.id;
+  status.name = manifest.name;
+  status.version = manifest.version;
+  status.kind = manifest.kind;
+  status.warnings = manifest.warnings;
+  VITRINE_CHECK(check_new(set, Manifest{.id = manifest.id}, AnalysisRegistry("analysis")));
+  VITRINE_TRY(const AnalysisRegistry analyses, open_library(manifest));
+  VITRINE_CHECK(check_new(set, manifest, analyses));
+  for (const auto& [id, analysis] : analyses.entries()) {
+    VITRINE_CHECK(set.analyses.add(id, analysis));
+    status.provides.push_back("analysis " + id);
+  }
+  for (const Provided& provided : manifest.provides) {
+    if (provided.file.empty()) continue;
+    set.files.push_back(provided);
+    status.provides.push_back(provided.type + " " + provided.id);
+  }
+  return {};
+}
+
+void load_one(PluginSet& set, const fs::path& folder, PluginOrigin origin) {
+  PluginStatus status;
+  status.folder = folder;
+  status.origin = origin;
+  const Status loaded = load_into(set, status);
+  status.active = loaded.has_value();
+  if (!loaded) status.message = sentence(loaded.error());
+  set.plugins.push_back(std::move(status));
+}
+
+fs::path executable_folder() {
+  std::error_code ignored;
+  return fs::read_symlink("/proc/self/exe", ignored).parent_path();
+}
+
+/// The id of a folder's manifest, if it has a usable one.
+std::string id_in(const fs::path& folder) {
+  const auto manifest = read_manifest(folder, PluginOrigin::BuiltIn);
+  return manifest ? manifest->id : std::string();
+}
+
+}  // namespace
+
+std::vector<PluginFolder> plugin_folders() {
+  std::vector<PluginFolder> folders;
+  std::error_code ignored;
+  const fs::path prefix = executable_folder().parent_path();
+  for (const fs::path& folder : {prefix / "plugins", prefix / "lib" / "vitrine" / "plugins"})
+    if (fs::is_directory(folder, ignored)) folders.push_back({folder, PluginOrigin::BuiltIn});
+  if (const char* given = std::getenv("VITRINE_PLUGINS"); given != nullptr) {
+    const std::string list = given;
+    for (std::size_t begin = 0; begin <= list.size();) {
+      const std::size_t end = std::min(list.find(':', begin), list.size());
+      if (end > begin) folders.push_back({list.substr(begin, end - begin), PluginOrigin::Outside});
+      begin = end + 1;
+    }
+  }
+  const char* data = std::getenv("XDG_DATA_HOME");
+  const char* home = std::getenv("HOME");
+  if (data != nullptr && *data != '\0') folders.push_back({fs::path(data) / "vitrine" / "plugins", PluginOrigin::Outside});
+  else if (home != nullptr) folders.push_back({fs::path(home) / ".local/share/vitrine/plugins", PluginOrigin::Outside});
+  return folders;
+}
+
+PluginSet load_plugins(const std::vector<PluginFolder>& folders) {
+  PluginSet set;
+  for (const PluginFolder& folder : folders)
+    for (const fs::path& plugin : plugins_in(folder.path)) load_one(set, plugin, folder.origin);
+  return set;
+}
+
+PluginStatus check_plugin(const fs::path& path) {
+  std::error_code ignored;
+  fs::path folder = fs::is_directory(path, ignored) ? path : path.parent_path();
+  if (folder.empty()) folder = ".";
+  folder = fs::weakly_canonical(folder, ignored);
+  PluginOrigin origin = PluginOrigin::Outside;
+  for (const PluginFolder& known : plugin_folders())
+    if (known.origin == PluginOrigin::BuiltIn && fs::equivalent(folder.parent_path(), known.path, ignored)) origin = known.origin;
+  PluginSet set;
+  load_one(set, folder, origin);
+  PluginStatus& status = set.plugins.front();
+  if (!status.id.empty())
+    for (const fs::path& beside : plugins_in(folder.parent_path()))
+      if (beside != folder && id_in(beside) == status.id)
+        status.warnings.push_back(fmt::format("duplicate id '{}': {} has it as well, the first by name is used", status.id,
+                                              beside.filename().string()));
+  return std::move(set.plugins.front());
+}
+
+}  // namespace vitrine::engine
