@@ -35,6 +35,7 @@ struct AnalysisInfo {
   bool needs_input = true;
   bool needs_eval_set = false;
   bool needs_codebooks = false;
+  bool slow = false;                    ///< a sweep over many runs: computed beside the prompt work, which goes first
 };
 
 struct AnalysisRequest {
