@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <QOpenGLExtraFunctions>
+#include <QOpenGLWidget>
+#include <imgui.h>
+
+#include "views/canvas/canvas_theme.h"
+#include "views/canvas/text_cache.h"
+
+class QInputEvent;
+
+namespace vitrine::views {
+
+/// A card beside the cursor: a name, then pairs of what and how much.
+struct HoverCard {
+  std::string title;
+  std::vector<std::pair<std::string, std::string>> rows;
+  std::string footer;
+};
+
+/// Dear ImGui inside a Qt widget: own GL context, own ImGui context, Qt events handed to ImGui's input.
+///
+/// Draws only when something changed (`redraw`), two frames per change because ImGui answers input one frame late.
+/// Survives losing its GL context (a dock that floats): textures are made again on the next frame.
+class CanvasWidget : public QOpenGLWidget {
+  Q_OBJECT
+ public:
+  explicit CanvasWidget(QWidget* parent = nullptr);
+  ~CanvasWidget() override;
+
+  void set_theme(const CanvasTheme& theme);
+  [[nodiscard]] const CanvasTheme& theme() const { return theme_; }
+  /// Frames drawn so far; stays the same while nothing changes.
+  [[nodiscard]] std::uint64_t frames_drawn() const { return frames_drawn_; }
+
+ protected:
+  /// Draws everything, in logical pixels from the top-left corner.
+  virtual void draw(ImDrawList& list) = 0;
+  /// Every texture of this widget is gone.
+  virtual void textures_lost() {}
+  /// The theme was replaced.
+  virtual void theme_replaced() {}
+
+  void redraw();
+
+  [[nodiscard]] ImU32 color(const QColor& color, double alpha = 1) const;
+  [[nodiscard]] TextStyle text_style(double scale = 1, bool bold = false, bool tabular = false) const;
+  [[nodiscard]] ImVec2 measure(std::string_view utf8, const TextStyle& style) const;
+  void text(ImDrawList& list, ImVec2 at, std::string_view utf8, const TextStyle& style, ImU32 color);
+  void text_up(ImDrawList& list, ImVec2 at, std::string_view utf8, const TextStyle& style, ImU32 color);
+  /// Centred in both directions on `at`.
+  void text_centred(ImDrawList& list, ImVec2 at, std::string_view utf8, const TextStyle& style, ImU32 color);
+  /// A message in the middle of the widget, for when there is nothing to draw.
+  void draw_message(ImDrawList& list, std::string_view utf8);
+  /// Draws a card near `cursor`, inside the widget and never under the cursor.
+  void draw_card(ImDrawList& list, ImVec2 cursor, const HoverCard& card);
+
+  /// @param rgba  width * height, 0xAABBGGRR; `smooth` interpolates when enlarged
+  /// @return      texture name; give it back with drop_texture. The context must be current (in `draw`).
+  [[nodiscard]] unsigned make_texture(int width, int height, const std::uint32_t* rgba, bool smooth);
+  void drop_texture(unsigned texture);
+  [[nodiscard]] static ImTextureID texture_id(unsigned texture) {
+    return reinterpret_cast<ImTextureID>(static_cast<std::uintptr_t>(texture));
+  }
+
+  bool event(QEvent* event) override;
+  void initializeGL() override;
+  void paintGL() override;
+  void changeEvent(QEvent* event) override;
+
+ private:
+  void release_gl();
+  void feed(QEvent* event);
+  void feed_key(QEvent* event, bool down);
+  void apply_style();
+  void load_fonts();
+
+  CanvasTheme theme_ = CanvasTheme::dark_default();
+  TextCache text_;
+  QOpenGLExtraFunctions gl_;
+  ImGuiContext* imgui_ = nullptr;
+  QOpenGLContext* bound_ = nullptr;   ///< the GL context whose objects exist
+  bool just_pressed_[3] = {false, false, false};
+  bool held_[3] = {false, false, false};
+  int frames_due_ = 0;
+  std::uint64_t frames_drawn_ = 0;
+  std::vector<unsigned> textures_;
+};
+
+/// Packs a colour for `make_texture`.
+[[nodiscard]] constexpr std::uint32_t pack_rgb(std::uint8_t r, std::uint8_t g, std::uint8_t b,
+                                               std::uint8_t a = 255) {
+  return static_cast<std::uint32_t>(r) | static_cast<std::uint32_t>(g) << 8 |
+         static_cast<std::uint32_t>(b) << 16 | static_cast<std::uint32_t>(a) << 24;
+}
+
+}  // namespace vitrine::views

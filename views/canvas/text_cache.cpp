@@ -1,0 +1,175 @@
+#include "views/canvas/text_cache.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <QFontMetricsF>
+#include <QOpenGLExtraFunctions>
+#include <QPainter>
+
+namespace vitrine::views {
+
+namespace {
+constexpr int kPage = 1024;
+constexpr std::size_t kPagesKept = 4;
+constexpr int kPad = 2;
+
+qreal digit_width(const QFontMetricsF& metrics) {
+  qreal widest = 0;
+  for (char16_t d = u'0'; d <= u'9'; ++d) widest = std::max(widest, metrics.horizontalAdvance(QChar(d)));
+  return widest;
+}
+
+qreal tabular_width(const QFontMetricsF& metrics, const QString& text) {
+  const qreal digit = digit_width(metrics);
+  qreal width = 0;
+  for (const QChar c : text) width += c.isDigit() ? digit : metrics.horizontalAdvance(c);
+  return width;
+}
+}  // namespace
+
+void TextCache::configure(const QString& family, float device_ratio) {
+  if (family == family_ && device_ratio == ratio_) return;
+  family_ = family;
+  ratio_ = device_ratio;
+  pieces_.clear();
+}
+
+QFont TextCache::font(const TextStyle& style) const {
+  QFont font;
+  font.setFamilies({family_, QStringLiteral("Inter"), QStringLiteral("DejaVu Sans")});
+  font.setPixelSize(std::max(1, static_cast<int>(std::lround(style.px * ratio_))));
+  font.setWeight(style.bold ? QFont::DemiBold : QFont::Normal);
+  font.setHintingPreference(QFont::PreferVerticalHinting);
+  return font;
+}
+
+QString TextCache::fitted(std::string_view utf8, const TextStyle& style) const {
+  QString text = QString::fromUtf8(utf8.data(), static_cast<qsizetype>(std::min<std::size_t>(utf8.size(), 2048)));
+  if (style.max_width > 0) {
+    text = QFontMetricsF(font(style)).elidedText(text, Qt::ElideRight, style.max_width * ratio_);
+  }
+  return text;
+}
+
+ImVec2 TextCache::measure(std::string_view utf8, const TextStyle& style) const {
+  const QFontMetricsF metrics(font(style));
+  const QString text = fitted(utf8, style);
+  const qreal width = style.tabular ? tabular_width(metrics, text) : metrics.horizontalAdvance(text);
+  return {static_cast<float>(std::ceil(width)) / ratio_,
+          static_cast<float>(std::ceil(metrics.height())) / ratio_};
+}
+
+QImage TextCache::rasterise(const QString& text, const TextStyle& style, ImVec2 size) const {
+  const int width = std::clamp(static_cast<int>(std::ceil(size.x * ratio_)) + 2 * kPad, 1, kPage);
+  const int height = std::clamp(static_cast<int>(std::ceil(size.y * ratio_)) + 2 * kPad, 1, kPage);
+  QImage image(width, height, QImage::Format_ARGB32_Premultiplied);
+  image.fill(Qt::transparent);
+  QPainter painter(&image);
+  painter.setFont(font(style));
+  painter.setPen(Qt::white);
+  const QFontMetricsF metrics(painter.font());
+  const qreal base = kPad + metrics.ascent();
+  if (!style.tabular) {
+    painter.drawText(QPointF(kPad, base), text);
+  } else {
+    const qreal digit = digit_width(metrics);
+    qreal x = kPad;
+    for (const QChar c : text) {
+      const qreal own = metrics.horizontalAdvance(c);
+      const qreal cell = c.isDigit() ? digit : own;
+      painter.drawText(QPointF(x + (cell - own) / 2, base), QString(c));
+      x += cell;
+    }
+  }
+  painter.end();
+  return image.convertToFormat(QImage::Format_Alpha8);
+}
+
+TextCache::Page& TextCache::page_for(QOpenGLExtraFunctions& gl, int width, int height) {
+  for (Page& page : pages_) {
+    if (page.x + width > kPage || height > page.shelf_height) {
+      const int next = page.shelf_y + page.shelf_height;
+      if (next + height > kPage) continue;
+      page.shelf_y = next;
+      page.shelf_height = height;
+      page.x = 0;
+    }
+    return page;
+  }
+  Page page;
+  gl.glGenTextures(1, &page.texture);
+  gl.glBindTexture(GL_TEXTURE_2D, page.texture);
+  gl.glTexImage2D(GL_TEXTURE_2D, 0, GL_R8, kPage, kPage, 0, GL_RED, GL_UNSIGNED_BYTE, nullptr);
+  const int swizzle[] = {GL_ONE, GL_ONE, GL_ONE, GL_RED};
+  const unsigned names[] = {GL_TEXTURE_SWIZZLE_R, GL_TEXTURE_SWIZZLE_G, GL_TEXTURE_SWIZZLE_B,
+                            GL_TEXTURE_SWIZZLE_A};
+  for (int i = 0; i < 4; ++i) gl.glTexParameteri(GL_TEXTURE_2D, names[i], swizzle[i]);
+  for (const unsigned filter : {GL_TEXTURE_MIN_FILTER, GL_TEXTURE_MAG_FILTER}) {
+    gl.glTexParameteri(GL_TEXTURE_2D, filter, GL_LINEAR);
+  }
+  page.shelf_height = height;
+  pages_.push_back(page);
+  return pages_.back();
+}
+
+const TextCache::Piece& TextCache::piece(QOpenGLExtraFunctions& gl, std::string_view utf8,
+                                         const TextStyle& style) {
+  std::string key(utf8.substr(0, 2048));
+  key += '\x1f';
+  key += std::to_string(static_cast<int>(style.px * 16)) + (style.bold ? 'b' : 'r') +
+         (style.tabular ? 't' : 'p') + std::to_string(static_cast<int>(style.max_width));
+  if (const auto it = pieces_.find(key); it != pieces_.end()) return it->second;
+  const QImage image = rasterise(fitted(utf8, style), style, measure(utf8, style));
+  Page& page = page_for(gl, image.width(), image.height());
+  gl.glBindTexture(GL_TEXTURE_2D, page.texture);
+  gl.glPixelStorei(GL_UNPACK_ALIGNMENT, 1);
+  gl.glPixelStorei(GL_UNPACK_ROW_LENGTH, static_cast<int>(image.bytesPerLine()));
+  gl.glTexSubImage2D(GL_TEXTURE_2D, 0, page.x, page.shelf_y, image.width(), image.height(), GL_RED,
+                     GL_UNSIGNED_BYTE, image.constBits());
+  gl.glPixelStorei(GL_UNPACK_ROW_LENGTH, 0);
+  gl.glPixelStorei(GL_UNPACK_ALIGNMENT, 4);
+  const auto uv = [](int x, int y) {
+    return ImVec2(static_cast<float>(x) / kPage, static_cast<float>(y) / kPage);
+  };
+  Piece made{page.texture,
+             {static_cast<float>(image.width()) / ratio_, static_cast<float>(image.height()) / ratio_},
+             uv(page.x, page.shelf_y),
+             uv(page.x + image.width(), page.shelf_y + image.height())};
+  page.x += image.width();
+  return pieces_.emplace(std::move(key), made).first->second;
+}
+
+void TextCache::draw(QOpenGLExtraFunctions& gl, ImDrawList& list, ImVec2 at, std::string_view utf8,
+                     const TextStyle& style, ImU32 color) {
+  if (utf8.empty()) return;
+  const Piece& p = piece(gl, utf8, style);
+  const auto snap = [&](float v) { return std::round(v * ratio_) / ratio_; };
+  const ImVec2 a(snap(at.x) - kPad / ratio_, snap(at.y) - kPad / ratio_);
+  list.AddImage(reinterpret_cast<ImTextureID>(static_cast<std::uintptr_t>(p.texture)), a,
+                {a.x + p.size.x, a.y + p.size.y}, p.uv0, p.uv1, color);
+}
+
+void TextCache::draw_up(QOpenGLExtraFunctions& gl, ImDrawList& list, ImVec2 at, std::string_view utf8,
+                        const TextStyle& style, ImU32 color) {
+  if (utf8.empty()) return;
+  const Piece& p = piece(gl, utf8, style);
+  const auto snap = [&](float v) { return std::round(v * ratio_) / ratio_; };
+  const ImVec2 a(snap(at.x) - kPad / ratio_, snap(at.y) + kPad / ratio_);
+  const ImVec2 b(a.x + p.size.y, a.y - p.size.x);
+  list.AddImageQuad(reinterpret_cast<ImTextureID>(static_cast<std::uintptr_t>(p.texture)),
+                    {a.x, a.y}, {a.x, b.y}, {b.x, b.y}, {b.x, a.y}, {p.uv0.x, p.uv0.y},
+                    {p.uv1.x, p.uv0.y}, {p.uv1.x, p.uv1.y}, {p.uv0.x, p.uv1.y}, color);
+}
+
+void TextCache::begin_frame(QOpenGLExtraFunctions& gl) {
+  if (pages_.size() > kPagesKept) release(gl);
+}
+
+void TextCache::release(QOpenGLExtraFunctions& gl) {
+  for (const Page& page : pages_) gl.glDeleteTextures(1, &page.texture);
+  pages_.clear();
+  pieces_.clear();
+}
+
+}  // namespace vitrine::views

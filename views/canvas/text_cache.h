@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <QFont>
+#include <QImage>
+#include <imgui.h>
+
+class QOpenGLExtraFunctions;
+
+namespace vitrine::views {
+
+struct TextStyle {
+  float px = 12;
+  bool bold = false;
+  bool tabular = false;   ///< every digit as wide as the widest: columns of figures line up
+  float max_width = 0;    ///< longer text ends with an ellipsis; 0: as long as it is
+};
+
+/// Text drawn by Qt (shaping, every script, font fallback) into texture pages, then used by Dear ImGui draw lists.
+/// Dear ImGui's own atlas knows only the characters it was built with, and tokens can hold any.
+class TextCache {
+ public:
+  /// Forgets every text; call when family or scale changes.
+  void configure(const QString& family, float device_ratio);
+  /// Width and height in logical pixels. Needs no GL context.
+  [[nodiscard]] ImVec2 measure(std::string_view utf8, const TextStyle& style) const;
+  /// Draws at the top-left corner `at`. The context must be current.
+  void draw(QOpenGLExtraFunctions& gl, ImDrawList& list, ImVec2 at, std::string_view utf8,
+            const TextStyle& style, ImU32 color);
+  /// Draws upwards (turned 90 degrees to the left); `at` is the bottom-left corner of the turned text.
+  void draw_up(QOpenGLExtraFunctions& gl, ImDrawList& list, ImVec2 at, std::string_view utf8,
+               const TextStyle& style, ImU32 color);
+  /// Frees pages when many are used; between frames only.
+  void begin_frame(QOpenGLExtraFunctions& gl);
+  void release(QOpenGLExtraFunctions& gl);
+
+ private:
+  struct Piece {
+    unsigned texture = 0;
+    ImVec2 size, uv0, uv1;
+  };
+  struct Page {
+    unsigned texture = 0;
+    int shelf_y = 0, shelf_height = 0, x = 0;
+  };
+
+  [[nodiscard]] QFont font(const TextStyle& style) const;
+  [[nodiscard]] QString fitted(std::string_view utf8, const TextStyle& style) const;
+  [[nodiscard]] QImage rasterise(const QString& text, const TextStyle& style, ImVec2 size) const;
+  const Piece& piece(QOpenGLExtraFunctions& gl, std::string_view utf8, const TextStyle& style);
+  Page& page_for(QOpenGLExtraFunctions& gl, int width, int height);
+
+  QString family_ = QStringLiteral("Inter");
+  float ratio_ = 1;
+  std::unordered_map<std::string, Piece> pieces_;
+  std::vector<Page> pages_;
+};
+
+}  // namespace vitrine::views
