@@ -1,0 +1,52 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "app/jobs/job_queue.h"
+#include "app/session/journal.h"
+#include "engine/analysis/analysis.h"
+#include "engine/core/error.h"
+#include "engine/core/progress.h"
+#include "engine/report/report.h"
+#include "engine/run/edit.h"
+#include "engine/run/input.h"
+#include "views/panels/host.h"
+
+namespace vitrine::app {
+
+/// Everything a computation needs to know; a request carries it whole, so that the order of requests does not matter.
+struct Context {
+  Cursor cursor = Cursor::Main;
+  std::string model;
+  engine::InputItem input;
+  bool has_input = false;
+  engine::EditList edits;
+};
+
+/// What the window computes with. Called on the lanes' threads; each lane has its own workspaces.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  [[nodiscard]] virtual engine::Result<views::ModelState> open(Cursor cursor, const std::string& model,
+                                                               const engine::Progress& progress) = 0;
+  [[nodiscard]] virtual engine::Result<views::InputState> set_input(const Context& context,
+                                                                    const engine::Progress& progress) = 0;
+  [[nodiscard]] virtual engine::Result<engine::Report> analyse(
+      Lane lane, const Context& context, const std::string& analysis, const nlohmann::json& params,
+      const engine::Progress& progress, const std::function<void(const engine::Report&)>& partial) = 0;
+  /// Of the weights; slow, computed once.
+  [[nodiscard]] virtual engine::Result<std::string> sha256(const std::string& model) = 0;
+  /// Constant while the program runs.
+  [[nodiscard]] virtual const engine::AnalysisRegistry& analyses() const = 0;
+};
+
+/// The real one: models and workspaces of `engine/run`.
+/// @param analyses outlives the backend
+[[nodiscard]] std::shared_ptr<Backend> make_workspace_backend(const engine::AnalysisRegistry& analyses);
+
+}  // namespace vitrine::app

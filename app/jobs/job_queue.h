@@ -1,0 +1,82 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "engine/core/progress.h"
+
+namespace vitrine::app {
+
+/// Two threads compute, one at a time wherever the slow work reports progress: a sweep over many runs stops at its
+/// next `Progress::step` until the prompt lane is idle, so that a toggled head is answered while a ranking fills in.
+enum class Lane { Prompt = 0, Slow = 1 };
+inline constexpr int kLanes = 2;
+
+/// What is computed next. Higher numbers go first; equal ones in the order they came.
+enum class Priority { Background = 0, Hidden = 1, Visible = 2, State = 3 };
+
+/// When a job was submitted, started and finished (steady clock).
+struct JobTimes {
+  std::chrono::steady_clock::time_point submitted, started, finished;
+};
+
+struct Job {
+  std::string tag;                ///< a newer job with the same tag cancels and replaces this one
+  Priority priority = Priority::Hidden;
+  Lane lane = Lane::Prompt;
+  /// Runs on the lane's thread. What it throws goes to `done`.
+  std::function<void(const engine::Progress&)> work;
+  /// On the lane's thread, after `work`; `thrown` is empty unless an exception came out of it. Not called for a
+  /// job that was cancelled before it started.
+  std::function<void(const JobTimes&, const std::string& thrown)> done;
+  engine::Progress::Listener listener;   ///< on the lane's thread; may be empty
+};
+
+/// Tagged jobs on the lanes' threads. Every function may be called from any thread.
+class JobQueue {
+ public:
+  JobQueue();
+  /// Cancels everything and waits for what runs.
+  ~JobQueue();
+  JobQueue(const JobQueue&) = delete;
+  JobQueue& operator=(const JobQueue&) = delete;
+
+  void submit(Job job);
+  /// Removes it if it waits, stops it at its next step if it runs.
+  void cancel(const std::string& tag);
+  void cancel_prefix(const std::string& prefix);
+  /// Jobs that wait or run.
+  [[nodiscard]] std::size_t open_jobs() const;
+
+ private:
+  struct Entry {
+    Job job;
+    engine::Progress progress;
+    JobTimes times;
+  };
+  struct LaneState {
+    std::list<std::shared_ptr<Entry>> waiting;
+    std::shared_ptr<Entry> running;
+    std::thread thread;
+  };
+
+  void serve(Lane lane);
+  std::shared_ptr<Entry> next(LaneState& lane);
+  void run(const std::shared_ptr<Entry>& entry);
+  void give_way(const Entry& entry);
+  void cancel_if(const std::function<bool(const std::string&)>& matches);
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  LaneState lanes_[kLanes];
+  bool stopping_ = false;
+};
+
+}  // namespace vitrine::app

@@ -1,0 +1,97 @@
+#include "app/jobs/model_state.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+namespace vitrine::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+views::TowerState tower_state(const engine::TowerInfo& tower) {
+  views::TowerState out;
+  out.prefix = tower.prefix;
+  for (const auto& mixer : tower.mixers) out.heads_per_layer.push_back(mixer.heads);
+  for (const auto& mixer : tower.cross) out.cross_heads_per_layer.push_back(mixer.heads);
+  out.mlp_width = tower.mlp_width;
+  if (!tower.mixers.empty()) out.mixer_kind = tower.mixers.front().kind;
+  return out;
+}
+
+views::CodebookState codebook_state(const engine::CodebookInfo& book) {
+  std::string title = "L" + std::to_string(book.layer) + (book.head >= 0 ? " head " + std::to_string(book.head) : " mlp");
+  return {std::move(title), book.layer, book.ordinal, book.codes, book.k};
+}
+
+bool has_tower(const engine::Model& model, const std::string& prefix) {
+  return std::any_of(model.towers().begin(), model.towers().end(), [&](const auto& t) { return t.prefix == prefix; });
+}
+
+}  // namespace
+
+views::ModelState model_state(const engine::Model& model) {
+  views::ModelState out;
+  out.name = model.name();
+  out.path = model.path().string();
+  out.architecture = model.spec().title.empty() ? model.spec().architecture : model.spec().title;
+  out.takes_text = model.takes_text();
+  out.takes_image = model.takes_image();
+  out.takes_both = out.takes_text && out.takes_image;
+  out.causal_lm = model.causal_lm();
+  out.takes_decoder_text = has_tower(model, "decoder.") && has_tower(model, "encoder.");
+  out.takes_pair = out.takes_text && !out.causal_lm && !out.takes_image && !out.takes_decoder_text;
+  std::error_code ignored;
+  const fs::path folder = fs::is_directory(model.path(), ignored) ? model.path() : model.path().parent_path();
+  out.has_eval_set = fs::exists(folder / "eval.safetensors", ignored);
+  for (const auto& tower : model.towers()) out.towers.push_back(tower_state(tower));
+  for (const auto& book : model.codebooks()) out.codebooks.push_back(codebook_state(book));
+  out.class_labels = model.class_labels();
+  return out;
+}
+
+views::InputState input_state(const engine::PreparedInput& input) {
+  views::InputState out;
+  out.text = input.item.text.value_or("");
+  out.text_pair = input.item.text_pair.value_or("");
+  out.decoder_text = input.item.decoder_text.value_or("");
+  out.image_path = input.item.image ? input.item.image->string() : "";
+  out.captions = input.item.captions;
+  for (const auto& tower : input.towers) out.towers.push_back({tower.tower, tower.tokens, tower.grid});
+  out.image = input.image;
+  out.summary = input.summary;
+  return out;
+}
+
+std::optional<engine::InputItem> sample_input(const views::ModelState& model) {
+  const fs::path samples = engine::resources_folder() / "samples";
+  const auto named = [&](const char* word) { return model.path.find(word) != std::string::npos; };
+  engine::InputItem item;
+  if (model.takes_image) {
+    const char* file = named("digits") ? "digit_3.png" : named("glyph") ? "glyph_capital_k.png" : "cat.jpg";
+    item.image = samples / file;
+    std::error_code ignored;
+    if (!fs::exists(*item.image, ignored)) return std::nullopt;
+    if (model.takes_both) {
+      if (named("glyph"))
+        item.captions = {"capital K", "capital R", "capital A", "small q", "digit 7"};
+      else
+        item.captions = {"a photo of a cat", "a photo of a dog", "a rocket"};
+    }
+    return item;
+  }
+  if (!model.takes_text) return std::nullopt;
+  if (named("codebook_fsm"))
+    item.text = "0 1 2 3 1 4";
+  else if (model.takes_pair)
+    item.text = "The cat sat on the mat.", item.text_pair = "A small animal was resting on the rug.";
+  else if (model.takes_decoder_text)
+    item.text = "translate English to German: The house is wonderful.", item.decoder_text = "Das Haus ist wunderbar.";
+  else
+    item.text = "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in "
+                "want of a wife.";
+  return item;
+}
+
+}  // namespace vitrine::app

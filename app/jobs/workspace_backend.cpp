@@ -1,0 +1,114 @@
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "app/jobs/backend.h"
+#include "app/jobs/model_state.h"
+#include "engine/model/model.h"
+#include "engine/run/workspace.h"
+
+namespace vitrine::app {
+
+namespace {
+
+using engine::Model;
+using engine::Progress;
+using engine::Result;
+using engine::Workspace;
+
+/// A workspace of one lane for one cursor. Touched by that lane's thread only.
+struct Slot {
+  std::string model;
+  std::optional<engine::InputItem> input;
+  std::unique_ptr<Workspace> workspace;
+};
+
+class WorkspaceBackend : public Backend {
+ public:
+  explicit WorkspaceBackend(const engine::AnalysisRegistry& analyses) : analyses_(analyses) {}
+
+  Result<views::ModelState> open(Cursor cursor, const std::string& model, const Progress& progress) override {
+    VITRINE_TRY(const auto opened, model_of(model, progress));
+    Slot& slot = slots_[static_cast<int>(Lane::Prompt)][static_cast<int>(cursor)];
+    slot = Slot{model, {}, std::make_unique<Workspace>(opened)};
+    views::ModelState state = model_state(*opened);
+    state.path = model;
+    state.card = card(*slot.workspace, progress);
+    return state;
+  }
+
+  Result<views::InputState> set_input(const Context& context, const Progress& progress) override {
+    VITRINE_TRY(Slot* slot, slot_for(Lane::Prompt, context, progress));
+    return input_state(slot->workspace->input());
+  }
+
+  Result<engine::Report> analyse(Lane lane, const Context& context, const std::string& id, const nlohmann::json& params,
+                                 const Progress& progress,
+                                 const std::function<void(const engine::Report&)>& partial) override {
+    VITRINE_TRY(const auto* found, analyses_.get(id));
+    const engine::Analysis& analysis = **found;
+    VITRINE_TRY(auto checked, engine::check_params(analysis.info(), params));
+    if (analysis.info().needs_input && !context.has_input)
+      return engine::fail(engine::ErrorCode::InvalidInput, "'" + analysis.info().title + "' needs an input, and none is given");
+    VITRINE_CHECK(progress.step(0, analysis.info().title));
+    VITRINE_TRY(Slot* slot, slot_for(lane, context, progress));
+    return analysis.run({*slot->workspace, context.edits, std::move(checked), progress, partial});
+  }
+
+  Result<std::string> sha256(const std::string& model) override {
+    VITRINE_TRY(const auto opened, model_of(model, {}));
+    return opened->sha256();
+  }
+
+  const engine::AnalysisRegistry& analyses() const override { return analyses_; }
+
+ private:
+  /// Shared between lanes and cursors; forgotten when no workspace holds it any more.
+  Result<std::shared_ptr<const Model>> model_of(const std::string& name, const Progress& progress) {
+    {
+      std::lock_guard lock(mutex_);
+      if (auto known = models_[name].lock()) return known;
+    }
+    VITRINE_TRY(auto opened, engine::open_model(name, {}, progress));
+    std::lock_guard lock(mutex_);
+    models_[name] = opened;
+    return opened;
+  }
+
+  Result<Slot*> slot_for(Lane lane, const Context& context, const Progress& progress) {
+    Slot& slot = slots_[static_cast<int>(lane)][static_cast<int>(context.cursor)];
+    if (!slot.workspace || slot.model != context.model) {
+      VITRINE_TRY(const auto opened, model_of(context.model, progress));
+      slot = Slot{context.model, {}, std::make_unique<Workspace>(opened)};
+    }
+    if (context.has_input && slot.input != context.input) {
+      slot.input.reset();
+      VITRINE_CHECK(slot.workspace->set_input(context.input));
+      slot.input = context.input;
+    }
+    return &slot;
+  }
+
+  engine::Report card(Workspace& workspace, const Progress& progress) const {
+    const auto* analysis = analyses_.find("model_card");
+    if (!analysis) return {};
+    auto params = engine::check_params((*analysis)->info(), nlohmann::json::object());
+    if (!params) return {};
+    auto report = (*analysis)->run({workspace, {}, *params, progress, {}});
+    return report ? std::move(*report) : engine::Report{};
+  }
+
+  const engine::AnalysisRegistry& analyses_;
+  Slot slots_[kLanes][2];
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<const Model>> models_;
+};
+
+}  // namespace
+
+std::shared_ptr<Backend> make_workspace_backend(const engine::AnalysisRegistry& analyses) {
+  return std::make_shared<WorkspaceBackend>(analyses);
+}
+
+}  // namespace vitrine::app
