@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace vitrine::engine {
+
+/// How a stored element type becomes float32.
+struct Codec {
+  std::string_view name;          ///< as the format spells it
+  std::uint32_t block_values;     ///< values stored together; a row holds whole blocks
+  std::uint32_t block_bytes;
+  /// `count` values from unaligned bytes; nullptr if the type is listed but its values are not offered.
+  void (*decode)(const std::uint8_t* from, std::size_t count, float* to);
+
+  /// Bytes that `count` values take, the last block whole; nothing if that overflows.
+  [[nodiscard]] std::optional<std::uint64_t> bytes_for(std::uint64_t count) const;
+};
+
+/// nullptr where the format has no such type; the same for the two others.
+[[nodiscard]] const Codec* safetensors_codec(std::string_view name);
+/// Types of `ggml_type`.
+[[nodiscard]] const Codec* gguf_codec(std::uint32_t type_number);
+/// Types of `TensorProto.DataType`.
+[[nodiscard]] const Codec* onnx_codec(std::int64_t data_type);
+
+}  // namespace vitrine::engine

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace vitrine::engine {
+
+/// Bits of IEEE half precision to float, exactly; NaN stays NaN.
+[[nodiscard]] float half_to_float(std::uint16_t bits);
+/// Round to nearest even; overflow becomes infinity, NaN a quiet NaN.
+[[nodiscard]] std::uint16_t float_to_half(float value);
+[[nodiscard]] float bfloat16_to_float(std::uint16_t bits);
+/// Round to nearest even; NaN a quiet NaN.
+[[nodiscard]] std::uint16_t float_to_bfloat16(float value);
+
+/// 8-bit floats of the OCP formats; `e8m0` is a bare power of two.
+[[nodiscard]] float float8_e4m3_to_float(std::uint8_t bits);
+[[nodiscard]] float float8_e5m2_to_float(std::uint8_t bits);
+[[nodiscard]] float float8_e8m0_to_float(std::uint8_t bits);
+
+}  // namespace vitrine::engine

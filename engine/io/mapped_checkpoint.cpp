@@ -1,0 +1,119 @@
+#include "engine/io/mapped_checkpoint.h"
+
+#include <algorithm>
+#include <new>
+
+#include <fmt/format.h>
+
+#include "engine/io/bytes.h"
+
+namespace vitrine::engine {
+
+Status MappedCheckpoint::add(TensorEntry entry, TensorSource source) {
+  if (!index_.emplace(entry.name, tensors_.size()).second)
+    return fail_file(ErrorCode::FileFormat, entry.file,
+                     fmt::format("duplicate: the tensor '{}' stands twice", printable(entry.name)), entry.offset);
+  tensors_.push_back(std::move(entry));
+  sources_.push_back(std::move(source));
+  return {};
+}
+
+void MappedCheckpoint::add_transposed(const std::string& alias, const std::string& target) {
+  const auto found = index_.find(target);
+  if (found == index_.end() || index_.contains(alias)) return;
+  TensorEntry entry = tensors_[found->second];
+  if (entry.shape.size() != 2) return;
+  entry.name = alias;
+  std::swap(entry.shape[0], entry.shape[1]);
+  transposed_.emplace(alias, Transposed{std::move(entry), found->second});
+}
+
+Status MappedCheckpoint::absorb(MappedCheckpoint&& part) {
+  for (std::size_t i = 0; i < part.tensors_.size(); ++i)
+    VITRINE_CHECK(add(std::move(part.tensors_[i]), std::move(part.sources_[i])));
+  for (auto& warning : part.warnings_) warn(std::move(warning));
+  for (const auto& file : part.files_) add_file(file);
+  return {};
+}
+
+const TensorEntry* MappedCheckpoint::find(const std::string& name) const {
+  if (const auto found = index_.find(name); found != index_.end()) return &tensors_[found->second];
+  const auto alias = transposed_.find(name);
+  return alias == transposed_.end() ? nullptr : &alias->second.entry;
+}
+
+Status MappedCheckpoint::decode(std::size_t index, std::span<float> out) const {
+  const TensorEntry& entry = tensors_[index];
+  const TensorSource& source = sources_[index];
+  if (!source.no_values.empty() || source.codec->decode == nullptr)
+    return fail_file(ErrorCode::Unsupported, entry.file,
+                     source.no_values.empty()
+                         ? fmt::format("values of type {} cannot be read ('{}')", entry.dtype, printable(entry.name))
+                         : source.no_values, entry.offset);
+  if (out.size() != static_cast<std::size_t>(entry.numel()))
+    return fail(ErrorCode::ShapeMismatch, fmt::format("'{}' has {} values, the memory given takes {}",
+                                                      printable(entry.name), entry.numel(), out.size()));
+  VITRINE_TRY(const auto stored, bytes(entry));
+  source.codec->decode(reinterpret_cast<const std::uint8_t*>(stored.data()), out.size(), out.data());
+  return {};
+}
+
+Status MappedCheckpoint::read_f32_into(const TensorEntry& entry, std::span<float> out) const {
+  if (const auto found = index_.find(entry.name); found != index_.end()) return decode(found->second, out);
+  const auto alias = transposed_.find(entry.name);
+  if (alias == transposed_.end())
+    return fail(ErrorCode::Usage, fmt::format("the checkpoint has no tensor '{}'", printable(entry.name)));
+  std::vector<float> stored(out.size());
+  VITRINE_CHECK(decode(alias->second.target, stored));
+  const auto rows = static_cast<std::size_t>(alias->second.entry.shape[0]);
+  const auto cols = static_cast<std::size_t>(alias->second.entry.shape[1]);
+  constexpr std::size_t tile = 32;
+  for (std::size_t r0 = 0; r0 < rows; r0 += tile)
+    for (std::size_t c0 = 0; c0 < cols; c0 += tile)
+      for (std::size_t r = r0; r < std::min(rows, r0 + tile); ++r)
+        for (std::size_t c = c0; c < std::min(cols, c0 + tile); ++c) out[r * cols + c] = stored[c * rows + r];
+  return {};
+}
+
+Result<std::vector<float>> MappedCheckpoint::read_f32(const TensorEntry& entry) const {
+  const TensorEntry* known = find(entry.name);
+  if (known == nullptr)
+    return fail(ErrorCode::Usage, fmt::format("the checkpoint has no tensor '{}'", printable(entry.name)));
+  std::vector<float> values;
+  try {
+    values.resize(static_cast<std::size_t>(known->numel()));
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::DoesNotFit, fmt::format("'{}' needs {} bytes of memory as float32", printable(entry.name),
+                                                   static_cast<std::uint64_t>(known->numel()) * 4));
+  }
+  VITRINE_CHECK(read_f32_into(*known, values));
+  return values;
+}
+
+Result<std::span<const std::byte>> MappedCheckpoint::bytes(const TensorEntry& entry) const {
+  const auto found = index_.find(entry.name);
+  if (found == index_.end())
+    return fail(ErrorCode::Unsupported, fmt::format("'{}' is not stored under that name", printable(entry.name)));
+  const TensorSource& source = sources_[found->second];
+  const TensorEntry& known = tensors_[found->second];
+  if (source.decoded) return std::span<const std::byte>(*source.decoded);
+  if (!source.file) return fail_file(ErrorCode::Unsupported, known.file, source.no_values, known.offset);
+  return source.file->range(known.offset, known.bytes);
+}
+
+std::optional<std::uint64_t> checked_numel(const std::vector<std::uint64_t>& shape) {
+  std::uint64_t product = 1;
+  bool empty = false;
+  for (const std::uint64_t n : shape) {
+    if (n == 0) {
+      empty = true;
+      continue;
+    }
+    const auto next = checked_mul(product, n);
+    if (!next || *next > static_cast<std::uint64_t>(INT64_MAX)) return std::nullopt;
+    product = *next;
+  }
+  return empty ? 0 : product;
+}
+
+}  // namespace vitrine::engine

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/io/checkpoint.h"
+#include "engine/io/codec.h"
+#include "engine/io/mapped_file.h"
+
+namespace vitrine::engine {
+
+/// Where the bytes of one tensor are: in a mapped file, or decoded when the file was opened.
+struct TensorSource {
+  const Codec* codec = nullptr;
+  std::shared_ptr<const MappedFile> file;
+  std::shared_ptr<const std::vector<std::byte>> decoded;
+  std::string no_values;              ///< why values cannot be read; empty if they can
+};
+
+/// The checkpoint that every reader fills: entries, their sources, and what the file says about itself.
+class MappedCheckpoint final : public Checkpoint {
+ public:
+  explicit MappedCheckpoint(std::string format) : format_(std::move(format)), metadata_(nlohmann::json::object()) {}
+
+  /// @error FileFormat if a tensor of that name is there already
+  Status add(TensorEntry entry, TensorSource source);
+  /// A second name under which `find` gives the tensor `target`, a matrix, transposed; not listed in `tensors`.
+  void add_transposed(const std::string& alias, const std::string& target);
+  /// Moves all tensors of a part of the same model in.
+  Status absorb(MappedCheckpoint&& part);
+
+  void warn(std::string what) { warnings_.push_back(std::move(what)); }
+  void add_file(const std::string& path) { files_.push_back(path); }
+  nlohmann::json& metadata_for_filling() { return metadata_; }
+
+  [[nodiscard]] std::string format() const override { return format_; }
+  [[nodiscard]] const std::vector<TensorEntry>& tensors() const override { return tensors_; }
+  [[nodiscard]] const TensorEntry* find(const std::string& name) const override;
+  [[nodiscard]] Result<std::vector<float>> read_f32(const TensorEntry& entry) const override;
+  [[nodiscard]] Status read_f32_into(const TensorEntry& entry, std::span<float> out) const override;
+  [[nodiscard]] Result<std::span<const std::byte>> bytes(const TensorEntry& entry) const override;
+  [[nodiscard]] const nlohmann::json& metadata() const override { return metadata_; }
+  [[nodiscard]] const std::vector<std::string>& warnings() const override { return warnings_; }
+  [[nodiscard]] std::vector<std::string> files() const override { return files_; }
+
+ private:
+  [[nodiscard]] Status decode(std::size_t index, std::span<float> out) const;
+
+  struct Transposed {
+    TensorEntry entry;
+    std::size_t target;
+  };
+  std::string format_;
+  std::vector<TensorEntry> tensors_;
+  std::vector<TensorSource> sources_;
+  std::unordered_map<std::string, std::size_t> index_;
+  std::map<std::string, Transposed> transposed_;
+  nlohmann::json metadata_;
+  std::vector<std::string> warnings_;
+  std::vector<std::string> files_;
+};
+
+/// Product of a shape; nothing if it or the product of its non-zero part passes 2^63-1.
+[[nodiscard]] std::optional<std::uint64_t> checked_numel(const std::vector<std::uint64_t>& shape);
+
+}  // namespace vitrine::engine
