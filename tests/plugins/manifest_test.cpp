@@ -36,7 +36,9 @@ TEST_P(BadManifest, EndsAsItsRowSays) {
 
   const PluginStatus status = check_plugin(file);
 
-  std::string said = status.message;
+  // The path goes first in a sentence, and the folders are named after their faults: only the rest counts.
+  std::string said = status.message.substr(status.message.starts_with('/') ? status.message.find(": ") : 0);
+  EXPECT_EQ(status.message.find('\n'), std::string::npos) << status.message;
   if (row["expect"] == "refuse") {
     EXPECT_FALSE(status.active);
   } else {
@@ -44,11 +46,7 @@ TEST_P(BadManifest, EndsAsItsRowSays) {
     EXPECT_FALSE(said.empty());
   }
   for (const Json& pattern : row["must_mention"])
-    EXPECT_TRUE(std::regex_search(said.substr(said.find(": ") == std::string::npos ? 0 : said.find(": ")),
-                                  std::regex(pattern.get<std::string>(), std::regex::icase)))
-        << said;
-  EXPECT_EQ(said.find('\n') != std::string::npos && status.message.empty() ? 0 : std::count(said.begin(), said.end(), '\n'), 0)
-      << "one sentence: " << said;
+    EXPECT_TRUE(std::regex_search(said, std::regex(pattern.get<std::string>(), std::regex::icase))) << said;
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, BadManifest, testing::ValuesIn(rows()), [](const auto& info) {
