@@ -14,6 +14,7 @@ struct CanvasTheme {
   QColor text;
   QColor muted;       ///< secondary text
   QColor accent;      ///< the one accent: selection, crosshair
+  QColor second;      ///< the second of two heads; complements the accent
   QString family;     ///< first of these families that exists is used, then DejaVu Sans
   double text_px = 12;
 

@@ -22,6 +22,8 @@ struct HoverCard {
   std::string title;
   std::vector<std::pair<std::string, std::string>> rows;
   std::string footer;
+  unsigned picture = 0;          ///< a texture shown under the title, `picture_width` x `picture_height`
+  float picture_width = 0, picture_height = 0;
 };
 
 /// Dear ImGui inside a Qt widget: own GL context, own ImGui context, Qt events handed to ImGui's input.

@@ -22,10 +22,11 @@ void CanvasWidget::draw_card(ImDrawList& list, ImVec2 cursor, const HoverCard& c
     figures = std::max(figures, measure(how_much, figure).x);
   }
   const ImVec2 footer_size = card.footer.empty() ? ImVec2(0, 0) : measure(card.footer, footer);
-  const float inner = std::max({title_size.x, names + kGap + figures, footer_size.x});
+  const float inner = std::max({title_size.x, names + kGap + figures, footer_size.x, card.picture_width});
   float height = 2 * kPad + row_height * static_cast<float>(card.rows.size());
   if (!card.title.empty()) height += title_size.y + (card.rows.empty() ? 0 : 5);
   if (!card.footer.empty()) height += footer_size.y + 5;
+  if (card.picture != 0) height += card.picture_height + 8;
   const float full = inner + 2 * kPad;
 
   const auto w = static_cast<float>(width());
@@ -43,6 +44,13 @@ void CanvasWidget::draw_card(ImDrawList& list, ImVec2 cursor, const HoverCard& c
   if (!card.title.empty()) {
     text(list, {at.x + kPad, y}, card.title, title, color(theme_.text));
     y += title_size.y + 5;
+  }
+  if (card.picture != 0) {
+    const ImVec2 corner(at.x + kPad, y + 2);
+    const ImVec2 end(corner.x + card.picture_width, corner.y + card.picture_height);
+    list.AddImage(texture_id(card.picture), corner, end);
+    list.AddRect({corner.x - 1, corner.y - 1}, {end.x + 1, end.y + 1}, color(theme_.line));
+    y += card.picture_height + 8;
   }
   for (const auto& [what, how_much] : card.rows) {
     text(list, {at.x + kPad, y}, what, name, color(theme_.muted));

@@ -13,7 +13,7 @@ constexpr double kGridFrom = 9;
 constexpr double kNumbersFrom = 34;
 
 /// Two hues that add up to white, or taken away from white leave black.
-constexpr float kFirstHue[3] = {1.0F, 0.48F, 0.10F};
+constexpr float kFirstHue[3] = {0.10F, 0.52F, 1.0F};
 
 ImVec2 vec(QPointF p) { return {static_cast<float>(p.x()), static_cast<float>(p.y())}; }
 
