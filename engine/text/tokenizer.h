@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,11 @@ class Tokenizer {
   /// A text pair with the pair template; byte ranges refer to the text of their segment.
   [[nodiscard]] virtual Result<Encoding> encode_pair(std::string_view a, std::string_view b,
                                                      bool add_special = true) const = 0;
+  /// The same for one text or a pair, cut to at most `max_tokens` with the template's own tokens counted; of a
+  /// pair the longer one is cut first. Lengths stored in the tokenizer's files are not used.
+  /// @error InvalidInput if the template alone needs more than `max_tokens`
+  [[nodiscard]] virtual Result<Encoding> encode_within(std::string_view a, std::optional<std::string_view> b,
+                                                       std::int64_t max_tokens, bool add_special = true) const = 0;
   [[nodiscard]] virtual std::string decode(const std::vector<std::int64_t>& ids, bool skip_special = false) const = 0;
   /// The vocabulary's own spelling ("Ġthe", "##ing"); empty for an id that does not exist.
   [[nodiscard]] virtual std::string token(std::int64_t id) const = 0;
@@ -49,9 +55,12 @@ class Tokenizer {
   [[nodiscard]] virtual std::int64_t eos_id() const = 0;
   [[nodiscard]] virtual std::int64_t max_length() const = 0; ///< 0 if the files state none
   [[nodiscard]] virtual std::string kind() const = 0;        ///< "WordPiece", "byte-level BPE", ...
+  /// Anything a user must see although the files opened; each names the part of the file.
+  [[nodiscard]] virtual const std::vector<std::string>& warnings() const = 0;
 };
 
-/// Finds and opens the tokenizer of a model folder (`tokenizer.json`, then `vocab.txt` or `vocab.json` + `merges.txt`).
+/// Finds and opens the tokenizer of a model folder: `tokenizer.json`, then `vocab.json` + `merges.txt`, `vocab.txt`,
+/// `vocab.json` alone (longest match). A path of a tokenizer.json itself is taken as well.
 /// @error FileMissing if the folder has none
 [[nodiscard]] Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const std::filesystem::path& folder);
 

@@ -1,0 +1,190 @@
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "engine/io/json.h"
+#include "engine/text/fields.h"
+#include "engine/text/pipeline.h"
+
+namespace vitrine::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::size_t kMaxFile = std::size_t{64} << 20;
+constexpr std::size_t kMaxLine = 16384;
+
+bool is_file_at(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+Result<std::string> read_text(const fs::path& path) {
+  std::error_code code;
+  const auto size = fs::file_size(path, code);
+  if (code) return fail_file(ErrorCode::FileMissing, path.string(), "cannot be read");
+  if (size > kMaxFile)
+    return fail_file(ErrorCode::FileLimit, path.string(), fmt::format("has {} bytes, the limit is {}", size, kMaxFile));
+  std::ifstream in(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  for (std::size_t at = 0; at < text.size();) {
+    const auto d = text::decode_utf8(text, at);
+    if (!d.valid) return fail_file(ErrorCode::FileFormat, path.string(), "expected UTF-8 text", at);
+    at += d.bytes;
+  }
+  return text;
+}
+
+/// Lines without their ends; a last empty line does not count.
+Result<std::vector<std::string>> read_lines(const fs::path& path) {
+  VITRINE_TRY(const std::string text, read_text(path));
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    if (end - at > kMaxLine)
+      return fail_file(ErrorCode::FileLimit, path.string(),
+                       fmt::format("line {} is {} bytes long, the limit is {}", lines.size() + 1, end - at, kMaxLine), at);
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+Result<json> vocab_of_lines(const fs::path& path) {
+  VITRINE_TRY(const auto lines, read_lines(path));
+  if (lines.empty()) return fail_file(ErrorCode::FileFormat, path.string(), "the vocab is empty");
+  json vocab = json::object();
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto refuse = [&](const std::string& what) {
+      return fail_file(ErrorCode::FileFormat, path.string(), fmt::format("line {} {}", i + 1, what));
+    };
+    if (lines[i].empty()) return refuse("is blank, so that the ids after it would be doubtful");
+    if (lines[i].find('\0') != std::string::npos) return refuse("holds a NUL byte");
+    if (lines[i].back() == '\r') return refuse("ends in a carriage return (CR LF line ends)");
+    if (vocab.contains(lines[i])) return refuse(fmt::format("is a duplicate of the token '{}'", lines[i]));
+    vocab[lines[i]] = i;
+  }
+  return vocab;
+}
+
+json special(const json& vocab, const std::string& token) {
+  return {{"id", vocab.value(token, 0)}, {"content", token}, {"special", true}, {"normalized", false}};
+}
+
+bool flag_in(const json& config, const char* key, bool otherwise) {
+  if (!config.is_object()) return otherwise;
+  const auto it = config.find(key);
+  return it == config.end() || !it->is_boolean() ? otherwise : it->get<bool>();
+}
+
+/// What a BERT folder with only `vocab.txt` means.
+json bert_file(const json& vocab, const json& config) {
+  const bool lower = flag_in(config, "do_lower_case", true);
+  json file = {{"version", "1.0"}, {"added_tokens", json::array()}};
+  for (const char* token : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"})
+    if (vocab.contains(token)) file["added_tokens"].push_back(special(vocab, token));
+  file["normalizer"] = {{"type", "BertNormalizer"}, {"clean_text", true},
+                        {"handle_chinese_chars", flag_in(config, "tokenize_chinese_chars", true)}, {"lowercase", lower}};
+  file["pre_tokenizer"] = {{"type", "BertPreTokenizer"}};
+  file["decoder"] = {{"type", "WordPiece"}};
+  file["model"] = {{"type", "WordPiece"}, {"vocab", vocab}};
+  if (vocab.contains("[CLS]") && vocab.contains("[SEP]"))
+    file["post_processor"] = {{"type", "BertProcessing"}, {"cls", {"[CLS]", vocab["[CLS]"]}}, {"sep", {"[SEP]", vocab["[SEP]"]}}};
+  return file;
+}
+
+json bpe_model(const json& vocab, const std::vector<std::string>& lines) {
+  json merges = json::array();
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    std::string line = lines[i];
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line.empty() || (i == 0 && line.starts_with("#version"))) continue;
+    merges.push_back(line);
+  }
+  return {{"type", "BPE"}, {"vocab", vocab}, {"merges", merges}};
+}
+
+/// What a folder with `vocab.json` and `merges.txt` means: CLIP by its start token, RoBERTa by <s>, GPT-2 otherwise.
+json bpe_file(const json& vocab, const std::vector<std::string>& lines, const json& config) {
+  json file = {{"version", "1.0"}, {"model", bpe_model(vocab, lines)}, {"added_tokens", json::array()}};
+  for (const char* token : {"<|startoftext|>", "<|endoftext|>", "<s>", "</s>", "<pad>", "<unk>", "<mask>"})
+    if (vocab.contains(token)) file["added_tokens"].push_back(special(vocab, token));
+  const bool prefix = flag_in(config, "add_prefix_space", false);
+  json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", prefix}, {"trim_offsets", false}};
+  file["pre_tokenizer"] = bytes;
+  file["decoder"] = {{"type", "ByteLevel"}};
+  if (vocab.contains("<|startoftext|>") && vocab.contains("<|endoftext|>")) {
+    const json space = {{"type", "Replace"}, {"pattern", {{"Regex", R"(\s+)"}}}, {"content", " "}};
+    file["normalizer"] = {{"type", "Sequence"},
+                          {"normalizers", json::array({{{"type", "NFC"}}, space, {{"type", "Lowercase"}}})}};
+    bytes["add_prefix_space"] = false;
+    const json words = {{"type", "Split"}, {"behavior", "Removed"}, {"invert", true},
+                        {"pattern", {{"Regex", R"('s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)"}}}};
+    file["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", json::array({words, bytes})}};
+    file["model"]["end_of_word_suffix"] = "</w>";
+    file["model"]["unk_token"] = "<|endoftext|>";
+    file["post_processor"] = {{"type", "RobertaProcessing"}, {"trim_offsets", false},
+                              {"cls", {"<|startoftext|>", vocab["<|startoftext|>"]}},
+                              {"sep", {"<|endoftext|>", vocab["<|endoftext|>"]}}};
+  } else if (vocab.contains("<s>") && vocab.contains("</s>")) {
+    file["post_processor"] = {{"type", "RobertaProcessing"}, {"add_prefix_space", prefix},
+                              {"cls", {"<s>", vocab["<s>"]}}, {"sep", {"</s>", vocab["</s>"]}}};
+  }
+  return file;
+}
+
+Result<json> config_of(const fs::path& folder) {
+  if (!is_file_at(folder / "tokenizer_config.json")) return json();
+  return read_json_file(folder / "tokenizer_config.json");
+}
+
+Result<std::shared_ptr<const Tokenizer>> open_characters(const fs::path& path, const json& vocab) {
+  text::Stages s;
+  auto model = text::Vocabulary::from_json(vocab, s.warnings);
+  if (!model) {
+    model.error().file = path.string();
+    return tl::unexpected(std::move(model.error()));
+  }
+  s.model = text::make_longest_match(std::move(*model));
+  s.pad = s.model->vocabulary().id_of("<pad>");
+  VITRINE_TRY(s.decoder, text::Decoder::from_json({{"type", "Fuse"}}, {}));
+  return std::make_shared<const text::PipelineTokenizer>(std::move(s));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const fs::path& where) {
+  const bool is_file = is_file_at(where);
+  const fs::path folder = is_file ? where.parent_path() : where;
+  if (is_file && where.extension() == ".txt") {
+    VITRINE_TRY(const json vocab, vocab_of_lines(where));
+    return tokenizer_from_json(bert_file(vocab, json()), json(), where.string());
+  }
+  const fs::path whole = is_file ? where : folder / "tokenizer.json";
+  if (is_file_at(whole)) {
+    VITRINE_TRY(const json file, read_json_file(whole));
+    VITRINE_TRY(const json config, config_of(folder));
+    return tokenizer_from_json(file, config, whole.string());
+  }
+  VITRINE_TRY(const json config, config_of(folder));
+  const fs::path words = folder / "vocab.json", merges = folder / "merges.txt", lines = folder / "vocab.txt";
+  if (is_file_at(words) && is_file_at(merges)) {
+    VITRINE_TRY(const json vocab, read_json_file(words));
+    VITRINE_TRY(const auto merge_lines, read_lines(merges));
+    return tokenizer_from_json(bpe_file(vocab, merge_lines, config), config, words.string());
+  }
+  if (is_file_at(lines)) {
+    VITRINE_TRY(const json vocab, vocab_of_lines(lines));
+    return tokenizer_from_json(bert_file(vocab, config), config, lines.string());
+  }
+  if (is_file_at(words)) {
+    VITRINE_TRY(const json vocab, read_json_file(words));
+    return open_characters(words, vocab);
+  }
+  return fail_file(ErrorCode::FileMissing, folder.string(),
+                   "has no tokenizer: expected tokenizer.json, vocab.txt, or vocab.json with merges.txt");
+}
+
+}  // namespace vitrine::engine
