@@ -18,12 +18,6 @@
 
 namespace vitrine::engine {
 
-/// A place in the forward pass that can be read or changed.
-struct HookInfo {
-  std::string name;                  ///< "blocks.3.attn.hook_z"
-  std::vector<std::string> axes;     ///< {"batch", "token", "head", "d_head"}
-};
-
 /// The token mixers of one tower, as a grid for the head views.
 struct MixerInfo {
   std::string block;                 ///< "blocks.3" or "stages.0.blocks.1"

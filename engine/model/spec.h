@@ -8,16 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/error.h"
+#include "engine/nn/part.h"
 
 namespace vitrine::engine {
 
-/// A part by its registered id with its parameters: `{"part": "attention", "n_heads": 12, ...}`.
-struct PartSpec {
-  std::string part;            ///< empty: none
-  nlohmann::json params = nlohmann::json::object();
-
-  explicit operator bool() const { return !part.empty(); }
-};
 
 /// One step of a block: x -> [norm] -> part -> [post...] -> (+ residual) -> [norm_after].
 struct SublayerSpec {
@@ -51,12 +45,20 @@ struct TowerSpec {
   std::string memory;            ///< prefix of the tower that cross attention reads
 };
 
+/// From a tower's last hidden state, or an output made before, to a named output.
+struct HeadSpec {
+  std::string tower;             ///< prefix of the tower it reads
+  std::string from;              ///< instead: the output it reads
+  std::vector<PartSpec> steps;   ///< each may carry "name", its path for weights
+  std::string output;            ///< "logits", "pooler_output", ...; empty: the steps name their own
+};
+
 /// A model as plain data. Everything the program knows about an architecture is here.
 struct ModelSpec {
   std::string architecture;      ///< id of the architecture file, "bert"
   std::string title;             ///< "BERT", for people
   std::vector<TowerSpec> towers;
-  std::vector<PartSpec> heads;   ///< make the named outputs: logits, pooler_output, ...
+  std::vector<HeadSpec> heads;   ///< in order; make the named outputs: logits, pooler_output, ...
   nlohmann::json input = nlohmann::json::object();    ///< what it takes: {"text": true, "image": {...}, "pad_id": 0}
   nlohmann::json outputs = nlohmann::json::object();  ///< names of a parity dump beyond the common table -> hook or output
 };

@@ -1,0 +1,167 @@
+#include "engine/mixers/attention.h"
+
+#include <cmath>
+
+#include "engine/mixers/attention_map.h"
+#include "engine/tensor/attention.h"
+#include "engine/tensor/ops.h"
+
+namespace vitrine::engine {
+
+namespace {
+constexpr double kHidden = -1e30;   // finite, so that a row with no visible key stays a number
+}
+
+Tensor dense_bias(const ScoreTerms& terms, std::int64_t queries, std::int64_t keys, DType dtype) {
+  Tensor bias = terms.bias;
+  const auto add = [&](const Tensor& t) { bias = bias.defined() ? bias + t : t; };
+  if (terms.key_mask.defined()) {
+    const Tensor hidden = equal(terms.key_mask, 0.0);
+    const Shape shape{terms.key_mask.size(0), 1, 1, keys};
+    add(to(reshape(masked_fill(zeros(hidden.shape()), hidden, kHidden), shape), dtype));
+  }
+  if (terms.window > 0) {
+    const Tensor i = unsqueeze(arange(queries) + static_cast<double>(keys - queries), 1), j = unsqueeze(arange(keys), 0);
+    const Tensor outside = less(j, i - static_cast<double>(terms.window - 1));
+    add(to(reshape(masked_fill(zeros({queries, keys}), outside, kHidden), {1, 1, queries, keys}), dtype));
+  }
+  return bias;
+}
+
+Result<AttentionCore> AttentionCore::build(const nlohmann::json& params, BuildContext& context, std::string kind) {
+  AttentionCore core;
+  core.site_ = context.path;
+  VITRINE_TRY(core.n_heads_, param<int>(params, "n_heads"));
+  core.n_kv_heads_ = param_or(params, "n_kv_heads", core.n_heads_);
+  if (core.n_heads_ < 1 || core.n_kv_heads_ < 1 || core.n_heads_ % core.n_kv_heads_ != 0)
+    return fail(ErrorCode::FileFormat, "num_attention_heads " + std::to_string(core.n_heads_) + " must be a positive multiple of num_key_value_heads " + std::to_string(core.n_kv_heads_));
+  core.d_head_ = param_or(params, "d_head", context.d_model / core.n_heads_);
+  core.d_value_ = param_or(params, "d_value", core.d_head_);
+  if (core.d_head_ < 1 || core.d_value_ < 1) return fail(ErrorCode::FileFormat, "the heads of " + context.path + " have no width");
+  core.scale_ = param_or(params, "scale", 1.0 / std::sqrt(static_cast<double>(core.d_head_)));
+  core.causal_ = param_or(params, "causal", false);
+  core.window_ = param_or(params, "window", 0);
+  core.cross_ = kind == "cross attention";
+  core.shared_qkv_ = param_or(params, "shared_qkv", false);
+  const bool bias = param_or(params, "bias", true);
+  const int d = context.d_model, d_memory = param_or(params, "d_memory", d);
+  const int qw = core.n_heads_ * core.d_head_, kw = core.n_kv_heads_ * core.d_head_, vw = core.n_kv_heads_ * core.d_value_;
+  if (core.shared_qkv_) {
+    VITRINE_TRY(core.q_, context.linear("qkv", qw, d, param_or(params, "bias_q", bias)));
+  } else {
+    VITRINE_TRY(core.q_, context.linear("q", qw, d, param_or(params, "bias_q", bias)));
+    VITRINE_TRY(core.k_, context.linear("k", kw, d_memory, param_or(params, "bias_k", bias)));
+    VITRINE_TRY(core.v_, context.linear("v", vw, d_memory, param_or(params, "bias_v", bias)));
+  }
+  if (param_or(params, "out", true)) {
+    VITRINE_TRY(core.out_, context.linear("out", d, core.n_heads_ * core.d_value_, param_or(params, "bias_out", bias)));
+  }
+  if (params.contains("rope") && params["rope"].is_object()) {
+    VITRINE_TRY(core.rope_, Rope::from_json(params["rope"], core.d_head_));
+  }
+  if (params.contains("qk_norm") && params["qk_norm"].is_object()) {
+    PartSpec spec{params["qk_norm"].value("part", std::string("rms_norm")), params["qk_norm"]};
+    spec.params["width"] = core.d_head_;
+    BuildContext q = context.at("q_norm"), k = context.at("k_norm");
+    VITRINE_TRY(core.q_norm_, context.parts->build(spec, q));
+    VITRINE_TRY(core.k_norm_, context.parts->build(spec, k));
+  }
+  if (params.contains("codebook") && params["codebook"].is_object()) {
+    for (int h = 0; h < core.n_heads_; ++h) {
+      BuildContext here = context;
+      here.path = codebook_path(context.path, h);
+      VITRINE_TRY(Codebook book, Codebook::build(params["codebook"], core.d_value_, h, here));
+      core.codebooks_.push_back(std::move(book));
+    }
+  }
+  const std::vector<std::string> axes{"batch", "token", "head", "d_head"}, map{"batch", "head", "query", "key"};
+  core.hook_q_ = context.add_hook(context.path + ".hook_q", axes);
+  core.hook_k_ = context.add_hook(context.path + ".hook_k", axes);
+  core.hook_v_ = context.add_hook(context.path + ".hook_v", axes);
+  core.hook_scores_ = context.add_hook(context.path + ".hook_attn_scores", map);
+  core.hook_pattern_ = context.add_hook(context.path + ".hook_pattern", map);
+  core.hook_z_ = context.add_hook(context.path + ".hook_z", axes);
+  context.mixers->push_back({context.path, kind, core.n_heads_, core.n_kv_heads_, core.d_head_, core.cross_});
+  return core;
+}
+
+Tensor AttentionCore::split(const Tensor& x, int heads, int d) const { return reshape(x, {x.size(0), x.size(1), heads, d}); }
+
+AttentionCore::Heads AttentionCore::project(const Tensor& x, const Tensor& memory, Pass& pass) const {
+  Heads h;
+  h.q = split(q_(x), n_heads_, d_head_);
+  h.k = shared_qkv_ ? h.q : split(k_(memory), n_kv_heads_, d_head_);
+  h.v = shared_qkv_ ? h.q : split(v_(memory), n_kv_heads_, d_value_);
+  h.q = pass.hook(hook_q_, h.q);
+  h.k = pass.hook(hook_k_, h.k);
+  h.v = pass.hook(hook_v_, h.v);
+  if (q_norm_) h.q = q_norm_->forward(h.q, pass);
+  if (k_norm_) h.k = k_norm_->forward(h.k, pass);
+  h.q = transpose(h.q, 1, 2);
+  h.k = transpose(h.k, 1, 2);
+  h.v = transpose(h.v, 1, 2);
+  if (rope_) {
+    Tensor positions = pass.input("position_ids");
+    if (!positions.defined()) positions = arange(x.size(1)) + static_cast<double>(pass.position);
+    h.q = rope_->apply(h.q, positions);
+    h.k = rope_->apply(h.k, positions);
+  }
+  if (pass.cache && !cross_) {
+    KeyValueCache& cache = (*pass.cache)[site_];
+    if (cache.k.defined()) {
+      h.k = cat({cache.k, h.k}, 2);
+      h.v = cat({cache.v, h.v}, 2);
+    }
+    cache = {h.k, h.v};
+  }
+  return h;
+}
+
+Tensor AttentionCore::forward(const Tensor& x, const Tensor& memory, const ScoreTerms& terms, Pass& pass,
+                              std::shared_ptr<const MixingMap>* map) const {
+  const Heads h = project(x, memory, pass);
+  const std::int64_t queries = h.q.size(2), keys = h.k.size(2);
+  Tensor bias = dense_bias(terms, queries, keys, h.q.dtype());
+  Tensor z;   // [batch, head, query, d_value]
+  const bool need_pattern = pass.wanted(hook_pattern_) || pass.wanted(hook_scores_) || pass.differentiable;
+  if (need_pattern) {
+    const std::int64_t group = n_heads_ / n_kv_heads_;
+    const Tensor v = repeat_interleave(h.v, group, 1);
+    Tensor scores = matmul(h.q, transpose(repeat_interleave(h.k, group, 1), 2, 3)) * scale_;
+    if (bias.defined()) scores = scores + bias;
+    if (terms.causal) {
+      const Tensor i = unsqueeze(arange(queries) + static_cast<double>(keys - queries), 1), j = unsqueeze(arange(keys), 0);
+      scores = masked_fill(scores, greater(j, i), kHidden);
+    }
+    scores = pass.hook(hook_scores_, scores);
+    const Tensor pattern = pass.hook(hook_pattern_, softmax(scores, -1));
+    z = matmul(pattern, v);
+    if (map && pass.capture_maps) *map = stored_map(pattern, v, z, "dense softmax", !pass.edited(hook_pattern_));
+  } else {
+    const FusedAttention fused = fused_attention(h.q, h.k, h.v, bias, terms.causal, scale_);
+    z = fused.z;
+    if (map && pass.capture_maps) *map = attention_map({h.q, h.k, h.v, fused.lse, z, bias, terms.causal, scale_});
+  }
+  Tensor tokens = pass.hook(hook_z_, transpose(z, 1, 2));   // [batch, query, head, d_value]
+  if (pass.differentiable) {
+    const Tensor gate = pass.head_gate(site_, tokens.size(0), n_heads_);
+    tokens = tokens * reshape(gate, {gate.size(0), 1, n_heads_, 1});
+  }
+  if (!codebooks_.empty()) {
+    std::vector<Tensor> coded;
+    for (int head = 0; head < n_heads_; ++head) coded.push_back(codebooks_[static_cast<std::size_t>(head)].apply(select(tokens, 2, head), pass));
+    tokens = stack(coded, 2);
+  }
+  tokens = reshape(tokens, {tokens.size(0), tokens.size(1), n_heads_ * d_value_});
+  return out_.defined() ? out_(tokens) : tokens;
+}
+
+double AttentionCore::flops(std::int64_t batch, std::int64_t queries, std::int64_t keys) const {
+  double weights = static_cast<double>(q_.weight().numel());
+  for (const auto* l : {&k_, &v_, &out_})
+    if (l->defined()) weights += static_cast<double>(l->weight().numel());
+  const double pairs = static_cast<double>(queries) * static_cast<double>(keys) * (causal_ ? 0.5 : 1.0);
+  return 2.0 * static_cast<double>(batch) * (static_cast<double>(queries) * weights + pairs * n_heads_ * (d_head_ + d_value_));
+}
+
+}  // namespace vitrine::engine

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/model/model.h"
+#include "engine/nn/part.h"
+
+namespace vitrine::engine {
+
+/// A sublayer with its parts and hooks.
+struct BuiltSublayer {
+  std::string name;
+  std::unique_ptr<Part> norm, part, norm_after;
+  std::vector<std::unique_ptr<Part>> post;
+  bool residual = true, parallel = false;
+  double residual_scale = 1;
+  HookId hook_in = 0, hook_out = 0;
+  std::optional<HookId> hook_mid;    ///< the residual stream after it, if another sublayer follows
+};
+
+struct BuiltBlock {
+  std::string path;                  ///< "blocks.3", "text.blocks.0", "stages.1.blocks.0"
+  std::vector<BuiltSublayer> sublayers;
+  HookId hook_resid_pre = 0, hook_resid_post = 0;
+};
+
+struct BuiltTower {
+  std::string prefix, memory;
+  std::unique_ptr<Part> stem, final_norm;
+  std::vector<BuiltBlock> blocks;                               ///< over all stages
+  std::vector<std::pair<int, std::unique_ptr<Part>>> between;   ///< before block `first`: patch merging
+  std::vector<HookId> hook_between;
+  HookId hook_final = 0;
+};
+
+struct BuiltHead {
+  std::string tower, from, output;
+  std::vector<std::unique_ptr<Part>> steps;
+};
+
+struct Model::Parts {
+  ModelSpec spec;
+  std::string name;
+  std::filesystem::path path;
+  std::shared_ptr<const Checkpoint> checkpoint;
+  std::vector<BuiltTower> built;
+  std::vector<BuiltHead> heads;
+  std::vector<TowerInfo> towers;
+  std::vector<CodebookInfo> codebooks;
+  std::vector<HookInfo> hooks;
+  WeightProblems problems;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::optional<ImagePreprocess> preprocess;
+  std::vector<std::string> class_labels;
+  std::vector<std::string> warnings;
+  std::int64_t parameters = 0;
+  DType dtype = DType::F32;
+  nlohmann::json config;
+};
+
+/// All parts that come with the program.
+[[nodiscard]] Result<PartRegistry> builtin_parts();
+
+/// Builds every part of `spec` with weights from `weights`. Fills towers, heads, hooks and the facts about them.
+/// @error FileFormat naming the first weight or parameter that is missing or wrong
+Status build_model(const ModelSpec& spec, WeightSource& weights, Model::Parts& parts);
+
+}  // namespace vitrine::engine

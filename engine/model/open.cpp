@@ -1,0 +1,167 @@
+#include <cstdlib>
+#include <fstream>
+
+#include <openssl/evp.h>
+
+#include "engine/io/json.h"
+#include "engine/model/architecture.h"
+#include "engine/model/build.h"
+#include "engine/model/model.h"
+#include "engine/model/weight_map.h"
+
+namespace vitrine::engine {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::optional<fs::path> beside(const fs::path& model, const char* name) {
+  std::error_code ignored;
+  const fs::path folder = fs::is_directory(model, ignored) ? model : model.parent_path();
+  if (fs::is_regular_file(folder / name, ignored)) return folder / name;
+  return std::nullopt;
+}
+
+Result<json> find_config(const fs::path& model, const OpenOptions& options, const Checkpoint& file) {
+  if (options.config) return read_json_file(*options.config);
+  if (file.format() == "gguf") return json();
+  if (const auto path = beside(model, "config.json")) return read_json_file(*path);
+  return json();
+}
+
+std::vector<std::string> labels_of(const json& config) {
+  std::vector<std::string> labels;
+  const json map = config.is_object() ? config.value("id2label", json()) : json();
+  if (!map.is_object() || map.size() > 100000) return labels;
+  for (std::size_t i = 0; i < map.size(); ++i) {
+    auto it = map.find(std::to_string(i));
+    if (it == map.end()) return {};
+    labels.push_back(it->is_string() ? it->get<std::string>() : it->dump());
+  }
+  return labels;
+}
+
+/// The folder's tokenizer and preprocessing; a broken one is a warning, since tensors can still be run.
+void open_companions(const fs::path& path, Model::Parts& parts) {
+  std::error_code ignored;
+  const fs::path folder = fs::is_directory(path, ignored) ? path : path.parent_path();
+  if (parts.spec.input.value("text", false)) {
+    auto tokenizer = parts.checkpoint->format() == "gguf" ? tokenizer_from_gguf(parts.checkpoint->metadata(), path.string()) : open_tokenizer(folder);
+    if (tokenizer) parts.tokenizer = *tokenizer;
+    else if (tokenizer.error().code != ErrorCode::FileMissing) parts.warnings.push_back(sentence(tokenizer.error()));
+  }
+  if (!parts.spec.input.value("image", false)) return;
+  json how = parts.spec.input.value("preprocess", json());
+  if (const auto file = beside(path, "preprocessor_config.json")) {
+    if (auto read = read_json_file(*file)) how = *read;
+    else parts.warnings.push_back(sentence(read.error()));
+  } else if (parts.config.is_object() && parts.config.contains("pretrained_cfg")) {
+    how = parts.config["pretrained_cfg"];
+  }
+  if (!how.is_object()) return;
+  for (const char* key : {"size", "channels"})   // what the model itself requires wins over a default of its family
+    if (parts.spec.input.contains("force_" + std::string(key))) how[key] = parts.spec.input["force_" + std::string(key)];
+  if (auto preprocess = ImagePreprocess::from_json(how)) parts.preprocess = *preprocess;
+  else parts.warnings.push_back(sentence(preprocess.error()));
+}
+
+std::string name_of(const std::string& model, const fs::path& path, const json& config) {
+  if (model.starts_with("demo:")) return model;
+  if (config.is_object() && config.value("name", json()).is_string()) return config["name"].get<std::string>();
+  fs::path p = path;
+  if (p.filename().empty()) p = p.parent_path();
+  return fs::is_directory(p) ? p.filename().string() : p.stem().string();
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Model>> open_model(const std::string& model, const OpenOptions& options, const Progress& progress) {
+  fs::path path = model;
+  if (model.starts_with("demo:")) {
+    VITRINE_TRY(path, demo_folder(model.substr(5)));
+  }
+  auto in_file = [&](Error e) {
+    if (e.file.empty()) e.file = model;
+    return fail(std::move(e));
+  };
+  VITRINE_CHECK(progress.step(0, "reading the file"));
+  auto parts = std::make_shared<Model::Parts>();
+  VITRINE_TRY(parts->checkpoint, open_checkpoint(path));
+  parts->path = path;
+  parts->dtype = options.dtype;
+  Expanded expanded;
+  if (const auto own = beside(path, "vitrine.json"); own && !options.config) {
+    VITRINE_TRY(parts->config, read_json_file(*own));
+    auto spec = spec_from_json(parts->config.value("spec", json::object()));
+    if (!spec) return in_file(spec.error());
+    expanded.spec = std::move(*spec);
+  } else {
+    VITRINE_TRY(json config, find_config(path, options, *parts->checkpoint));
+    auto match = architectures().match(config, *parts->checkpoint);
+    if (!match) return in_file(match.error());
+    parts->config = match->config;
+    auto made = expand_architecture(*match->architecture, match->config, *parts->checkpoint);
+    if (!made) return in_file(made.error());
+    expanded = std::move(*made);
+  }
+  VITRINE_CHECK(progress.step(0.1, "reading weights"));
+  MappedWeights weights(parts->checkpoint, expanded.weights, expanded.prefixes, options.dtype);
+  if (Status built = build_model(expanded.spec, weights, *parts); !built) return in_file(built.error());
+  weights.done();
+  parts->problems.missing = weights.missing();
+  parts->problems.unexpected = weights.unused(expanded.ignore);
+  parts->parameters = weights.parameters();
+  parts->name = name_of(model, path, parts->config);
+  parts->class_labels = labels_of(parts->config);
+  open_companions(path, *parts);
+  VITRINE_CHECK(progress.step(1, "opened"));
+  return std::make_shared<const Model>(std::move(parts));
+}
+
+fs::path resources_folder() {
+  if (const char* set = std::getenv("VITRINE_RESOURCES")) return set;
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  if (const fs::path installed = program.parent_path() / ".." / "share" / "vitrine"; fs::is_directory(installed, ignored)) return installed;
+  return VITRINE_BUILD_RESOURCES;
+}
+
+Result<fs::path> demo_folder(const std::string& name) {
+  const auto names = demo_names();
+  if (std::find(names.begin(), names.end(), name) != names.end()) return resources_folder() / "models" / name;
+  std::string known;
+  for (const auto& n : names) known += (known.empty() ? "" : ", ") + n;
+  return fail(ErrorCode::Usage, "no demo model '" + name + "'; there are: " + known);
+}
+
+std::vector<std::string> demo_names() {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& item : fs::directory_iterator(resources_folder() / "models", ignored))
+    if (fs::is_directory(item.path(), ignored)) names.push_back(item.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string Model::sha256() const {
+  std::string hex;
+  for (const auto& file : parts_->checkpoint->files()) {
+    std::ifstream in(file, std::ios::binary);
+    std::vector<char> buffer(1 << 20);
+    EVP_MD_CTX* context = EVP_MD_CTX_new();
+    EVP_DigestInit_ex(context, EVP_sha256(), nullptr);
+    while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0)
+      EVP_DigestUpdate(context, buffer.data(), static_cast<std::size_t>(in.gcount()));
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int length = 0;
+    EVP_DigestFinal_ex(context, digest, &length);
+    EVP_MD_CTX_free(context);
+    constexpr char kHex[] = "0123456789abcdef";
+    if (!hex.empty()) hex += ",";
+    for (unsigned int i = 0; i < length; ++i) { hex += kHex[digest[i] >> 4]; hex += kHex[digest[i] & 15]; }
+  }
+  return hex;
+}
+
+}  // namespace vitrine::engine

@@ -1,0 +1,167 @@
+#include "engine/model/weight_map.h"
+
+#include <cctype>
+
+#include "engine/tensor/guard.h"
+#include "engine/tensor/ops.h"
+
+namespace vitrine::engine {
+
+using nlohmann::json;
+
+bool match_name(const std::string& pattern, const std::string& name, std::map<std::string, std::string>& captures) {
+  std::size_t p = 0, n = 0;
+  while (p < pattern.size()) {
+    if (pattern[p] == '*') {
+      captures["*"] = name.substr(n);
+      return p + 1 == pattern.size();
+    }
+    if (pattern[p] == '{') {
+      const std::size_t close = pattern.find('}', p);
+      if (close == std::string::npos) return false;
+      const std::size_t begin = n;
+      while (n < name.size() && std::isdigit(static_cast<unsigned char>(name[n]))) ++n;
+      if (n == begin) return false;
+      captures[pattern.substr(p + 1, close - p - 1)] = name.substr(begin, n - begin);
+      p = close + 1;
+      continue;
+    }
+    if (n >= name.size() || name[n] != pattern[p]) return false;
+    ++n;
+    ++p;
+  }
+  return n == name.size();
+}
+
+std::string fill_name(const std::string& pattern, const std::map<std::string, std::string>& captures) {
+  std::string out;
+  for (std::size_t p = 0; p < pattern.size(); ++p) {
+    std::string key;
+    if (pattern[p] == '*') {
+      key = "*";
+    } else if (pattern[p] == '{') {
+      const std::size_t close = pattern.find('}', p);
+      if (close == std::string::npos) return out;
+      key = pattern.substr(p + 1, close - p - 1);
+      p = close;
+    } else {
+      out += pattern[p];
+      continue;
+    }
+    if (auto it = captures.find(key); it != captures.end()) out += it->second;
+  }
+  return out;
+}
+
+namespace {
+
+Shape without_ones(const Shape& shape) {
+  Shape out;
+  for (auto s : shape) if (s != 1) out.push_back(s);
+  return out;
+}
+
+/// Equal up to axes of length one; -1 in `asked` matches anything.
+bool same_shape(const Shape& asked, const Shape& came, Shape& resolved) {
+  resolved = asked;
+  std::int64_t known = 1, total = 1, open = -1;
+  for (std::size_t i = 0; i < asked.size(); ++i) asked[i] < 0 ? void(open = static_cast<std::int64_t>(i)) : void(known *= asked[i]);
+  for (auto s : came) total *= s;
+  if (open >= 0) {
+    if (known == 0 || total % known != 0) return false;
+    resolved[static_cast<std::size_t>(open)] = total / known;
+  }
+  return without_ones(resolved) == without_ones(came);
+}
+
+Tensor apply_op(const Tensor& x, const json& op) {
+  const auto name = op.at(0).get<std::string>();
+  if (name == "transpose") return transpose(x, 0, 1);
+  if (name == "slice") return slice(x, op.at(1).get<int>(), op.at(2).get<std::int64_t>(), op.at(3).get<std::int64_t>());
+  if (name == "reshape") return reshape(x, op.at(1).get<Shape>());
+  if (name == "permute") return permute(x, op.at(1).get<std::vector<std::int64_t>>());
+  if (name == "take") return select(x, op.at(1).get<int>(), op.at(2).get<std::int64_t>());
+  if (name == "add") return x + op.at(1).get<double>();
+  throw std::invalid_argument("no weight operation '" + name + "'");
+}
+
+}  // namespace
+
+MappedWeights::MappedWeights(std::shared_ptr<const Checkpoint> file, json rules, std::vector<std::string> prefixes, DType dtype)
+    : file_(std::move(file)), rules_(std::move(rules)), prefixes_(std::move(prefixes)), dtype_(dtype) {}
+
+const TensorEntry* MappedWeights::entry(const std::string& file_name) const {
+  if (const TensorEntry* found = file_->find(file_name)) return found;
+  for (const auto& prefix : prefixes_)
+    if (const TensorEntry* found = file_->find(prefix + file_name)) return found;
+  return nullptr;
+}
+
+std::optional<MappedWeights::Found> MappedWeights::find(const std::string& name) const {
+  for (const auto& [pattern, value] : rules_.items()) {
+    std::map<std::string, std::string> captures;
+    if (!match_name(pattern, name, captures)) continue;
+    const json candidates = value.is_array() ? value : json::array({value});
+    for (const auto& candidate : candidates) {
+      const std::string from = candidate.is_string() ? candidate.get<std::string>() : candidate.value("from", std::string());
+      if (const TensorEntry* found = entry(fill_name(from, captures)))
+        return Found{found, candidate.is_object() ? candidate.value("ops", json::array()) : json::array()};
+    }
+  }
+  if (const TensorEntry* found = file_->find(name)) return Found{found, json::array()};
+  return std::nullopt;
+}
+
+bool MappedWeights::has(const std::string& name) const { return find(name).has_value(); }
+
+Result<Tensor> MappedWeights::read(const TensorEntry& e, bool keep) {
+  if (auto it = whole_.find(e.name); it != whole_.end()) return it->second;
+  VITRINE_TRY(Tensor t, guard([&] { return Tensor::empty(e.shape); }));
+  VITRINE_CHECK(file_->read_f32_into(e, std::span<float>(t.data_f32(), static_cast<std::size_t>(t.numel()))));
+  if (keep) whole_[e.name] = t;
+  if (used_.insert(e.name).second) parameters_ += e.numel();
+  return t;
+}
+
+Result<Tensor> MappedWeights::get(const std::string& name, const Shape& shape) {
+  const auto found = find(name);
+  if (!found) {
+    missing_.push_back(name);
+    return fail(ErrorCode::FileFormat, "expected the weight '" + name + "' " + shape_text(shape) + ", it is not in the file");
+  }
+  const bool plain = found->ops.empty();
+  if (plain)
+    if (auto it = shared_.find(found->entry->name); it != shared_.end()) {
+      Shape resolved;
+      if (same_shape(shape, it->second.shape(), resolved)) return guard([&] { return reshape(it->second, resolved); });
+    }
+  VITRINE_TRY(Tensor t, read(*found->entry, !plain));
+  VITRINE_TRY(t, guard([&] {
+                Tensor x = t;
+                for (const auto& op : found->ops) x = apply_op(x, op);
+                return x;
+              }, ErrorCode::FileFormat));
+  Shape resolved;
+  if (!same_shape(shape, t.shape(), resolved))
+    return fail(ErrorCode::FileFormat, "the weight '" + found->entry->name + "' should be " + shape_text(shape) + ", it is " + shape_text(t.shape()));
+  VITRINE_TRY(t, guard([&] { return contiguous(to(reshape(t, resolved), dtype_)); }));
+  if (plain) shared_[found->entry->name] = t;
+  return t;
+}
+
+std::vector<std::string> MappedWeights::unused(const std::vector<std::string>& ignore) const {
+  std::vector<std::string> out;
+  for (const auto& e : file_->tensors()) {
+    if (used_.contains(e.name)) continue;
+    bool ignored = false;
+    for (const auto& pattern : ignore) {
+      std::map<std::string, std::string> captures;
+      ignored = ignored || match_name(pattern, e.name, captures);
+      for (const auto& prefix : prefixes_) ignored = ignored || match_name(prefix + pattern, e.name, captures);
+    }
+    if (!ignored) out.push_back(e.name);
+  }
+  return out;
+}
+
+}  // namespace vitrine::engine

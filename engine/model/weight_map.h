@@ -1,0 +1,56 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/io/checkpoint.h"
+#include "engine/nn/part.h"
+
+namespace vitrine::engine {
+
+/// Canonical weight names to names in a file, as data.
+///
+/// `{"blocks.{i}.attn.q.*": "encoder.layer.{i}.attention.self.query.*"}`; a value may also be
+/// `{"from": name, "ops": [["transpose"], ["slice", axis, begin, end], ["reshape", [..]], ["permute", [..]], ["take", axis, index]]}`
+/// or a list of such, of which the first whose file name exists is used. `{x}` matches digits, `*` the rest.
+/// Without a rule a canonical name is its own file name.
+class MappedWeights final : public WeightSource {
+ public:
+  MappedWeights(std::shared_ptr<const Checkpoint> file, nlohmann::json rules, std::vector<std::string> prefixes, DType dtype);
+
+  [[nodiscard]] bool has(const std::string& name) const override;
+  [[nodiscard]] Result<Tensor> get(const std::string& name, const Shape& shape) override;
+
+  /// File tensors that nothing asked for, without those that match one of `ignore` (patterns as in rules).
+  [[nodiscard]] std::vector<std::string> unused(const std::vector<std::string>& ignore) const;
+  [[nodiscard]] const std::vector<std::string>& missing() const { return missing_; }
+  [[nodiscard]] std::int64_t parameters() const { return parameters_; }
+  /// Forgets the whole tensors kept for slicing.
+  void done() { whole_.clear(); }
+
+ private:
+  struct Found { const TensorEntry* entry; nlohmann::json ops; };
+  [[nodiscard]] std::optional<Found> find(const std::string& name) const;
+  [[nodiscard]] const TensorEntry* entry(const std::string& file_name) const;
+  [[nodiscard]] Result<Tensor> read(const TensorEntry& entry, bool keep);
+
+  std::shared_ptr<const Checkpoint> file_;
+  nlohmann::json rules_;
+  std::vector<std::string> prefixes_;
+  DType dtype_;
+  std::map<std::string, Tensor> whole_;
+  std::map<std::string, Tensor> shared_;     // tied weights are read once
+  std::set<std::string> used_;
+  std::vector<std::string> missing_;
+  std::int64_t parameters_ = 0;
+};
+
+/// Whether `name` matches `pattern`; captures go to `captures` ("i" -> "3", "*" -> "weight").
+[[nodiscard]] bool match_name(const std::string& pattern, const std::string& name, std::map<std::string, std::string>& captures);
+[[nodiscard]] std::string fill_name(const std::string& pattern, const std::map<std::string, std::string>& captures);
+
+}  // namespace vitrine::engine

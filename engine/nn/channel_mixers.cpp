@@ -1,0 +1,77 @@
+#include "engine/nn/channel_mixers.h"
+
+#include "engine/nn/basics.h"
+#include "engine/tensor/ops.h"
+
+namespace vitrine::engine {
+
+namespace {
+
+class Mlp final : public Part {
+ public:
+  PackedLinear in, gate, out;
+  Activation act;
+  HookId hook_pre = 0, hook_post = 0;
+
+  Tensor forward(const Tensor& x, Pass& pass) const override {
+    const Tensor pre = pass.hook(hook_pre, gate.defined() ? gate(x) : in(x));
+    Tensor post = act(pre);
+    if (gate.defined()) post = post * in(x);
+    return out(pass.hook(hook_post, post));
+  }
+  double flops(std::int64_t batch, std::int64_t tokens) const override {
+    return 2.0 * static_cast<double>(batch * tokens) *
+           static_cast<double>(in.weight().numel() * (gate.defined() ? 2 : 1) + out.weight().numel());
+  }
+};
+
+Result<std::unique_ptr<Part>> make_mlp(const nlohmann::json& params, BuildContext& context) {
+  VITRINE_TRY(const int width, param<int>(params, "width"));
+  auto mlp = std::make_unique<Mlp>();
+  VITRINE_TRY(mlp->act, activation(param_or<std::string>(params, "act", "gelu")));
+  const bool bias = param_or(params, "bias", true);
+  VITRINE_TRY(mlp->in, context.linear("in", width, context.d_model, param_or(params, "bias_in", bias)));
+  if (param_or(params, "gated", false)) {
+    VITRINE_TRY(mlp->gate, context.linear("gate", width, context.d_model, bias));
+  }
+  VITRINE_TRY(mlp->out, context.linear("out", context.d_model, width, param_or(params, "bias_out", bias)));
+  mlp->hook_pre = context.add_hook(context.path + ".hook_pre", {"batch", "token", "neuron"});
+  mlp->hook_post = context.add_hook(context.path + ".hook_post", {"batch", "token", "neuron"});
+  *context.mlp_width = width;
+  return mlp;
+}
+
+class Ista final : public Part {
+ public:
+  Tensor dictionary;   // D = W [d, d]; row form: v D - v D^T D is v W^T ... spelled as two linear maps
+  double eta = 0.1, lambda = 0.1;
+  HookId hook_post = 0;
+
+  Tensor forward(const Tensor& v, Pass& pass) const override {
+    const Tensor projected = matmul(v, transpose(dictionary, 0, 1));   // D v in columns
+    const Tensor step = matmul(v, dictionary) - matmul(projected, dictionary);
+    return pass.hook(hook_post, relu(v + step * eta - eta * lambda));
+  }
+  double flops(std::int64_t batch, std::int64_t tokens) const override {
+    return 6.0 * static_cast<double>(batch * tokens * dictionary.numel());
+  }
+};
+
+Result<std::unique_ptr<Part>> make_ista(const nlohmann::json& params, BuildContext& context) {
+  auto ista = std::make_unique<Ista>();
+  VITRINE_TRY(ista->dictionary, context.weight("weight", {context.d_model, context.d_model}));
+  ista->eta = param_or(params, "eta", 0.1);
+  ista->lambda = param_or(params, "lambda", 0.1);
+  ista->hook_post = context.add_hook(context.path + ".hook_post", {"batch", "token", "neuron"});
+  *context.mlp_width = context.d_model;
+  return ista;
+}
+
+}  // namespace
+
+Status register_channel_mixers(PartRegistry& registry) {
+  VITRINE_CHECK(registry.add("mlp", make_mlp));
+  return registry.add("ista", make_ista);
+}
+
+}  // namespace vitrine::engine

@@ -1,0 +1,59 @@
+#include "engine/nn/codebook.h"
+
+#include "engine/tensor/ops.h"
+
+namespace vitrine::engine {
+
+std::string codebook_path(const std::string& sublayer_path, int ordinal) {
+  const auto dot = sublayer_path.rfind('.');
+  return sublayer_path.substr(0, dot) + ".codebook." + std::to_string(ordinal);
+}
+
+Result<Codebook> Codebook::build(const nlohmann::json& params, int width, int head, BuildContext& context) {
+  VITRINE_TRY(const int codes, param<int>(params, "codes"));
+  Codebook book;
+  book.k_ = param_or(params, "k", 1);
+  book.ln_eps_ = param_or(params, "ln_eps", 1e-5);
+  if (codes < 1 || book.k_ < 1 || book.k_ > codes)
+    return fail(ErrorCode::FileFormat, "a codebook of " + std::to_string(codes) + " codes cannot choose " + std::to_string(book.k_));
+  VITRINE_TRY(book.codes_, context.weight("codes", {codes, width}));
+  VITRINE_TRY(book.ln_weight_, context.weight("ln.weight", {width}));
+  VITRINE_TRY(book.ln_bias_, context.weight("ln.bias", {width}));
+  book.unit_codes_ = book.codes_ / clamp(norm(book.codes_, -1, true), 1e-12, 1e30);
+  book.hook_in_ = context.add_hook(context.path + ".hook_in", {"batch", "token", "d_model"});
+  book.hook_codes_ = context.add_hook(context.path + ".hook_codes", {"batch", "token", "k"});
+  book.hook_out_ = context.add_hook(context.path + ".hook_out", {"batch", "token", "d_model"});
+  context.codebooks->push_back({context.path, head, codes, book.k_});
+  return book;
+}
+
+Tensor Codebook::apply(const Tensor& x, Pass& pass) const {
+  const Tensor a = layer_norm(pass.hook(hook_in_, x), ln_weight_, ln_bias_, ln_eps_);
+  const Tensor scores = matmul(a, transpose(unit_codes_, 0, 1));
+  const Tensor chosen = pass.hook(hook_codes_, topk(scores, k_, -1).second);
+  return pass.hook(hook_out_, mean(embedding(codes_, chosen), {-2}));
+}
+
+namespace {
+
+class CodebookPart final : public Part {
+ public:
+  explicit CodebookPart(Codebook book) : book_(std::move(book)) {}
+  Tensor forward(const Tensor& x, Pass& pass) const override { return book_.apply(x, pass); }
+
+ private:
+  Codebook book_;
+};
+
+Result<std::unique_ptr<Part>> make_codebook(const nlohmann::json& params, BuildContext& context) {
+  BuildContext here = context;
+  here.path = codebook_path(context.path, param_or(params, "ordinal", 0));
+  VITRINE_TRY(Codebook book, Codebook::build(params, context.d_model, -1, here));
+  return std::make_unique<CodebookPart>(std::move(book));
+}
+
+}  // namespace
+
+Status register_codebook(PartRegistry& registry) { return registry.add("codebook", make_codebook); }
+
+}  // namespace vitrine::engine

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "engine/nn/part.h"
+
+namespace vitrine::engine {
+
+/// A codebook bottleneck: the activation is replaced by the mean of its k nearest codes.
+///
+/// score_i = LN(a) . c_i / |c_i|, the k best codes, output their mean. The paper sums (arXiv:2310.17230, section 2);
+/// the released code averages and normalises the input first, and that is what is computed here.
+/// Weights `codes` [codes, d], `ln.weight`, `ln.bias` [d]. Hooks: `hook_in` [batch, token, d_model],
+/// `hook_codes` [batch, token, k] (int64, best first; an edit may force them), `hook_out`.
+class Codebook {
+ public:
+  /// @param context.path "blocks.2.codebook.0"
+  [[nodiscard]] static Result<Codebook> build(const nlohmann::json& params, int width, int head, BuildContext& context);
+  /// @param x [batch, token, width]
+  [[nodiscard]] Tensor apply(const Tensor& x, Pass& pass) const;
+
+ private:
+  Tensor codes_, unit_codes_, ln_weight_, ln_bias_;
+  double ln_eps_ = 1e-5;
+  int k_ = 1;
+  HookId hook_in_ = 0, hook_codes_ = 0, hook_out_ = 0;
+};
+
+/// "blocks.2.mlp" -> "blocks.2.codebook.<ordinal>"
+[[nodiscard]] std::string codebook_path(const std::string& sublayer_path, int ordinal);
+
+/// `codebook` {codes, k, ordinal, ln_eps}: a codebook on the whole width of a sublayer's output.
+Status register_codebook(PartRegistry& registry);
+
+}  // namespace vitrine::engine

@@ -1,0 +1,122 @@
+#include "engine/nn/heads.h"
+
+#include "engine/nn/basics.h"
+#include "engine/tensor/ops.h"
+
+namespace vitrine::engine {
+
+namespace {
+
+using Step = std::function<Tensor(const Tensor&, Pass&)>;
+
+class StepPart final : public Part {
+ public:
+  explicit StepPart(Step step) : step_(std::move(step)) {}
+  Tensor forward(const Tensor& x, Pass& pass) const override { return step_(x, pass); }
+
+ private:
+  Step step_;
+};
+
+std::unique_ptr<Part> step(Step f) { return std::make_unique<StepPart>(std::move(f)); }
+
+Tensor masked_mean(const Tensor& x, const Tensor& mask) {
+  const Tensor weight = to(unsqueeze(mask, -1), x.dtype());
+  return sum(x * weight, {1}) / clamp(sum(weight, {1}), 1e-9, 1e30);
+}
+
+Tensor take_eos(const Tensor& x, const Tensor& ids, std::int64_t eos, bool first) {
+  const Tensor score = first ? to(equal(ids, static_cast<double>(eos)), DType::I64) : ids;
+  const Tensor where_ = argmax(score, 1);   // the first of equal maxima
+  const Tensor index = expand(reshape(where_, {x.size(0), 1, 1}), {x.size(0), 1, x.size(2)});
+  return squeeze(gather(x, 1, index), 1);
+}
+
+Tensor output_named(const Pass& pass, const std::string& name) {
+  auto it = pass.outputs.find(name);
+  if (it == pass.outputs.end()) throw std::invalid_argument("output '" + name + "' was not computed for this input");
+  return it->second;
+}
+
+Status register_pools(PartRegistry& registry) {
+  VITRINE_CHECK(registry.add("take_token", [](const nlohmann::json& params, BuildContext&) -> Result<std::unique_ptr<Part>> {
+    const int index = param_or(params, "index", 0);
+    return step([index](const Tensor& x, Pass&) { return select(x, 1, index); });
+  }));
+  VITRINE_CHECK(registry.add("mean_tokens", [](const nlohmann::json& params, BuildContext& context) -> Result<std::unique_ptr<Part>> {
+    const int from = param_or(params, "from", 0);
+    const bool masked = param_or(params, "masked", false);
+    return step([from, masked, key = context.tower + "mask"](const Tensor& x, Pass& pass) {
+      auto it = pass.shared.find(key);
+      if (masked && it != pass.shared.end()) return masked_mean(x, it->second);
+      return mean(slice(x, 1, from, x.size(1)), {1});
+    });
+  }));
+  VITRINE_CHECK(registry.add("cls_and_mean", [](const nlohmann::json& params, BuildContext& context) -> Result<std::unique_ptr<Part>> {
+    const int prefix = param_or(params, "prefix", 1);
+    context.d_model *= 2;
+    return step([prefix](const Tensor& x, Pass&) { return cat({select(x, 1, 0), mean(slice(x, 1, prefix, x.size(1)), {1})}, -1); });
+  }));
+  return registry.add("take_eos", [](const nlohmann::json& params, BuildContext&) -> Result<std::unique_ptr<Part>> {
+    const auto eos = param_or<std::int64_t>(params, "eos_id", 2);
+    const bool first = param_or(params, "first", true);
+    return step([eos, first](const Tensor& x, Pass& pass) { return take_eos(x, pass.input("input_ids"), eos, first); });
+  });
+}
+
+Result<std::unique_ptr<Part>> make_unembed(const nlohmann::json& params, BuildContext& context) {
+  VITRINE_TRY(const int vocab, param<int>(params, "vocab"));
+  VITRINE_TRY(Tensor w, context.weight("weight", {vocab, context.d_model}));
+  Tensor b;
+  if (param_or(params, "bias", false)) {
+    VITRINE_TRY(b, context.weight("bias", {vocab}));
+  }
+  const double scale = param_or(params, "scale", 1.0);
+  context.d_model = vocab;
+  return step([unembed = PackedLinear(std::move(w), std::move(b)), scale](const Tensor& x, Pass& pass) {
+    const Tensor in = scale == 1 ? x : x * scale;
+    return pass.differentiable ? unembed.differentiable(in) : unembed(in);
+  });
+}
+
+Result<std::unique_ptr<Part>> make_contrastive(const nlohmann::json& params, BuildContext& context) {
+  VITRINE_TRY(Tensor scale, context.weight("logit_scale", {}));
+  const auto image = param_or<std::string>(params, "image", "image_embeds"), text = param_or<std::string>(params, "text", "text_embeds");
+  return step([scale, image, text](const Tensor& x, Pass& pass) {
+    if (!pass.outputs.contains(image) || !pass.outputs.contains(text)) return x;
+    const Tensor logits = matmul(output_named(pass, image), transpose(output_named(pass, text), 0, 1)) * exp(scale);
+    pass.outputs["logits_per_image"] = logits;
+    pass.outputs["logits_per_text"] = transpose(logits, 0, 1);
+    return logits;
+  });
+}
+
+}  // namespace
+
+Status register_head_steps(PartRegistry& registry) {
+  VITRINE_CHECK(register_pools(registry));
+  VITRINE_CHECK(registry.add("normalise", [](const nlohmann::json& params, BuildContext&) -> Result<std::unique_ptr<Part>> {
+    const double eps = param_or(params, "eps", 1e-12);
+    return step([eps](const Tensor& x, Pass&) { return x / clamp(norm(x, -1, true), eps, 1e30); });
+  }));
+  VITRINE_CHECK(registry.add("activation", [](const nlohmann::json& params, BuildContext&) -> Result<std::unique_ptr<Part>> {
+    VITRINE_TRY(Activation act, activation(param_or<std::string>(params, "act", "identity")));
+    return step([act](const Tensor& x, Pass&) { return act(x); });
+  }));
+  VITRINE_CHECK(registry.add("scale", [](const nlohmann::json& params, BuildContext&) -> Result<std::unique_ptr<Part>> {
+    const double factor = param_or(params, "factor", 1.0);
+    return step([factor](const Tensor& x, Pass&) { return x * factor; });
+  }));
+  VITRINE_CHECK(registry.add("average", [](const nlohmann::json& params, BuildContext&) -> Result<std::unique_ptr<Part>> {
+    const auto names = param_or(params, "outputs", std::vector<std::string>());
+    return step([names](const Tensor&, Pass& pass) {
+      Tensor total;
+      for (const auto& name : names) total = total.defined() ? total + output_named(pass, name) : output_named(pass, name);
+      return total / static_cast<double>(names.size());
+    });
+  }));
+  VITRINE_CHECK(registry.add("unembed", make_unembed));
+  return registry.add("contrastive", make_contrastive);
+}
+
+}  // namespace vitrine::engine
