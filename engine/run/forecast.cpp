@@ -1,0 +1,82 @@
+#include <algorithm>
+#include <chrono>
+
+#include "engine/model/build.h"
+#include "engine/run/run.h"
+#include "engine/tensor/guard.h"
+#include "engine/tensor/linear.h"
+#include "engine/tensor/ops.h"
+
+namespace vitrine::engine {
+
+namespace {
+
+/// Multiply-adds per second of a linear layer here, measured once.
+double measured_flops_per_second() {
+  static const double speed = [] {
+    const InferenceScope no_gradients;
+    const PackedLinear layer(ones({768, 768}), Tensor());
+    const Tensor x = ones({128, 768});
+    (void)layer(x);
+    double best = 1e9;
+    for (int i = 0; i < 3; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      (void)layer(x);
+      best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+    return 2.0 * 128 * 768 * 768 / best;
+  }();
+  return speed;
+}
+
+struct Size { std::int64_t batch = 1, tokens = 1; };
+
+Size size_of(const TowerSpec& tower, const std::map<std::string, Tensor>& inputs) {
+  const std::string ids = param_or<std::string>(tower.stem.params, "ids", "input_ids"), pixels = param_or<std::string>(tower.stem.params, "pixels", "pixel_values");
+  if (auto it = inputs.find(ids); tower.stem.part == "token_embedding" && it != inputs.end() && it->second.dim() == 2) return {it->second.size(0), it->second.size(1)};
+  if (auto it = inputs.find(pixels); tower.stem.part == "patch_embedding" && it != inputs.end() && it->second.dim() == 4) {
+    const auto patch = param_or(tower.stem.params, "patch", std::vector<std::int64_t>{16, 16});
+    return {it->second.size(0), it->second.size(2) / patch[0] * (it->second.size(3) / patch[1]) + 1};
+  }
+  return {0, 0};
+}
+
+}  // namespace
+
+Result<Forecast> forecast(const Model& model, const RunRequest& request) {
+  Forecast f;
+  const int bytes = byte_size(model.dtype());
+  f.weights_bytes = model.parameter_count() * bytes;
+  std::int64_t working = 0, kept = 0;
+  for (std::size_t t = 0; t < model.spec().towers.size(); ++t) {
+    const TowerInfo& info = model.towers()[t];
+    const Size s = size_of(model.spec().towers[t], request.inputs);
+    if (s.batch == 0) continue;
+    for (const auto& block : model.parts().built[t].blocks)
+      for (const auto& sub : block.sublayers) if (sub.part) f.flops += sub.part->flops(s.batch, s.tokens);
+    int widest = 0, heads = 0, head_width = 0;
+    for (int w : info.mlp_width) widest = std::max(widest, w);
+    for (const auto& m : info.mixers) {
+      heads = std::max(heads, m.heads);
+      head_width = std::max(head_width, m.heads * m.d_head + 2 * m.kv_heads * m.d_head);
+      if (request.capture_maps) kept += s.batch * s.tokens * (2 * m.heads * m.d_head + 2 * m.kv_heads * m.d_head + m.heads) * bytes;
+    }
+    if (request.keep_residuals) kept += s.batch * s.tokens * info.d_model * (info.layers + 1) * bytes;
+    working = std::max(working, s.batch * s.tokens * std::max(3 * widest, head_width + 2 * info.d_model) * bytes);
+    for (const auto& glob : request.taps)
+      if (glob.find("pattern") != std::string::npos || glob.find("scores") != std::string::npos) kept += s.batch * heads * s.tokens * s.tokens * bytes * info.layers;
+    for (const auto& head : model.spec().heads)
+      for (const auto& step : head.steps)
+        if (step.part == "unembed") {
+          const std::int64_t vocab = param_or<std::int64_t>(step.params, "vocab", 0);
+          kept += s.batch * s.tokens * vocab * bytes;
+          f.flops += 2.0 * static_cast<double>(s.batch * s.tokens) * static_cast<double>(vocab) * info.d_model;
+        }
+  }
+  f.activation_bytes = working + kept;
+  f.peak_bytes = f.weights_bytes + f.activation_bytes;
+  f.seconds = f.flops / measured_flops_per_second();
+  return f;
+}
+
+}  // namespace vitrine::engine
