@@ -4,7 +4,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 deps=${VITRINE_DEPS_DIR:-$root/build/deps}
 
-say() { printf '[vitrine] %s\n' "$*"; }
+say() { printf '[vitrine] %s\n' "$*" >&2; }
 die() { step=; printf 'vitrine installer: %s\n' "$*" >&2; exit 1; }
 step=
 trap '[ -z "$step" ] || printf "vitrine installer: %s failed\n" "$step" >&2' EXIT
@@ -57,9 +57,9 @@ install_packages() {
   local missing
   mapfile -t missing < <(missing_packages)
   if [ "${#missing[@]}" -eq 0 ]; then say "Packages: all there"; return; fi
+  say "${#missing[@]} packages to install: ${missing[*]}"
   timed "Package lists" as_root apt-get -qq update
-  timed "Packages (${#missing[@]}: ${missing[*]})" \
-    as_root apt-get -qq install -y --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}"
+  timed "Packages" as_root apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # fetch_wheel NAME==VERSION --hash=sha256:HASH FOLDER: downloads that one wheel into FOLDER; pip checks its hash.
