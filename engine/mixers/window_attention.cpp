@@ -1,5 +1,7 @@
 #include "engine/mixers/window_attention.h"
 
+#include <algorithm>
+
 #include "engine/mixers/attention.h"
 #include "engine/mixers/attention_map.h"
 #include "engine/tensor/ops.h"
@@ -50,7 +52,7 @@ class WindowAttention final : public Part {
   std::optional<AttentionCore> core;
   std::string tower;
   std::int64_t window_rows = 7, window_cols = 7, shift_rows = 0, shift_cols = 0;
-  bool pad_first = false, shrink = true;
+  bool pad_first = false, joint_shrink = false;
   Tensor table;   // [(2w-1)(2w-1), head]
 
   Tensor relative_bias(std::int64_t wr, std::int64_t wc) const {
@@ -79,7 +81,10 @@ class WindowAttention final : public Part {
     const auto [rows, cols] = pass.grids.at(tower);
     const std::int64_t batch = x.size(0), width = x.size(2);
     std::int64_t wr = window_rows, wc = window_cols, sr = shift_rows, sc = shift_cols;
-    if (shrink) {   // a map that is not larger than the window is one window, without shift
+    // A map that is not larger than the window is one window, without shift: per axis, or for both together.
+    if (joint_shrink) {
+      if (std::min(rows, cols) <= wr) { wr = wc = std::min(rows, cols); sr = sc = 0; }
+    } else {
       if (rows <= wr) { wr = rows; sr = 0; }
       if (cols <= wc) { wc = cols; sc = 0; }
     }
@@ -122,7 +127,7 @@ Result<std::unique_ptr<Part>> make_window_attention(const nlohmann::json& params
   part->shift_rows = shift[0];
   part->shift_cols = shift[1];
   part->pad_first = param_or(params, "pad_first", false);
-  part->shrink = param_or(params, "shrink", true);
+  part->joint_shrink = param_or(params, "joint_shrink", false);
   VITRINE_TRY(part->table, context.weight("relative_bias", {(2 * window[0] - 1) * (2 * window[1] - 1), part->core->n_heads()}));
   return part;
 }

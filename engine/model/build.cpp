@@ -6,13 +6,14 @@
 #include "engine/nn/channel_mixers.h"
 #include "engine/nn/codebook.h"
 #include "engine/nn/heads.h"
+#include "engine/nn/saliency.h"
 #include "engine/nn/stems.h"
 
 namespace vitrine::engine {
 
 Result<PartRegistry> builtin_parts() {
   PartRegistry registry;
-  for (auto add : {register_basics, register_channel_mixers, register_codebook, register_stems, register_head_steps, register_attention, register_mamba})
+  for (auto add : {register_basics, register_channel_mixers, register_codebook, register_stems, register_head_steps, register_attention, register_mamba, register_saliency})
     VITRINE_CHECK(add(registry));
   return registry;
 }

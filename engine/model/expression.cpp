@@ -259,7 +259,7 @@ class Parser {
     if (id == "is_list" && a.size() == 1) return json(a[0].is_array());
     if (id == "starts_with" && a.size() == 2 && a[0].is_string() && a[1].is_string()) return json(a[0].get<std::string>().starts_with(a[1].get<std::string>()));
     if (id == "pair" && a.size() == 1) return a[0].is_array() ? a[0] : json::array({a[0], a[0]});
-    if (id == "contains" && a.size() == 2 && a[0].is_array()) return json(std::find(a[0].begin(), a[0].end(), a[1]) != a[0].end());
+    if (id == "contains" && a.size() == 2) return json(a[0].is_array() && std::find(a[0].begin(), a[0].end(), a[1]) != a[0].end());
     return wrong("no function '" + id + "' with these arguments");
   }
 

@@ -81,6 +81,11 @@ Tensor apply_op(const Tensor& x, const json& op) {
   if (name == "reshape") return reshape(x, op.at(1).get<Shape>());
   if (name == "permute") return permute(x, op.at(1).get<std::vector<std::int64_t>>());
   if (name == "take") return select(x, op.at(1).get<int>(), op.at(2).get<std::int64_t>());
+  if (name == "chunk") {
+    const int axis = op.at(1).get<int>();
+    const std::int64_t part = x.size(axis) / op.at(2).get<std::int64_t>(), index = op.at(3).get<std::int64_t>();
+    return slice(x, axis, index * part, (index + 1) * part);
+  }
   if (name == "add") return x + op.at(1).get<double>();
   throw std::invalid_argument("no weight operation '" + name + "'");
 }
@@ -97,12 +102,29 @@ const TensorEntry* MappedWeights::entry(const std::string& file_name) const {
   return nullptr;
 }
 
+const TensorEntry* MappedWeights::anonymous(const Shape& shape) const {
+  const TensorEntry* only = nullptr;
+  for (const auto& e : file_->tensors()) {
+    if (!e.name.starts_with("onnx::") || e.shape.size() != shape.size()) continue;
+    bool same = true;
+    for (std::size_t i = 0; i < shape.size(); ++i) same = same && (shape[i] < 0 ? e.shape[i] > 1 : e.shape[i] == shape[i]);
+    if (!same) continue;
+    if (only) return nullptr;
+    only = &e;
+  }
+  return only;
+}
+
 std::optional<MappedWeights::Found> MappedWeights::find(const std::string& name) const {
   for (const auto& [pattern, value] : rules_.items()) {
     std::map<std::string, std::string> captures;
     if (!match_name(pattern, name, captures)) continue;
     const json candidates = value.is_array() ? value : json::array({value});
     for (const auto& candidate : candidates) {
+      if (candidate.is_object() && candidate.contains("anonymous")) {
+        if (const TensorEntry* found = anonymous(candidate["anonymous"].get<Shape>())) return Found{found, candidate.value("ops", json::array())};
+        continue;
+      }
       const std::string from = candidate.is_string() ? candidate.get<std::string>() : candidate.value("from", std::string());
       if (const TensorEntry* found = entry(fill_name(from, captures)))
         return Found{found, candidate.is_object() ? candidate.value("ops", json::array()) : json::array()};

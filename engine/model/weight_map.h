@@ -15,7 +15,9 @@ namespace vitrine::engine {
 /// Canonical weight names to names in a file, as data.
 ///
 /// `{"blocks.{i}.attn.q.*": "encoder.layer.{i}.attention.self.query.*"}`; a value may also be
-/// `{"from": name, "ops": [["transpose"], ["slice", axis, begin, end], ["reshape", [..]], ["permute", [..]], ["take", axis, index]]}`
+/// `{"from": name, "ops": [["transpose"], ["slice", axis, begin, end], ["reshape", [..]], ["permute", [..]], ["take", axis, index],
+/// ["chunk", axis, parts, index], ["add", number]]}`
+/// or `{"anonymous": shape}`, the only tensor that an ONNX exporter left without a name and that has this shape (-1: more than 1),
 /// or a list of such, of which the first whose file name exists is used. `{x}` matches digits, `*` the rest.
 /// Without a rule a canonical name is its own file name.
 class MappedWeights final : public WeightSource {
@@ -36,6 +38,7 @@ class MappedWeights final : public WeightSource {
   struct Found { const TensorEntry* entry; nlohmann::json ops; };
   [[nodiscard]] std::optional<Found> find(const std::string& name) const;
   [[nodiscard]] const TensorEntry* entry(const std::string& file_name) const;
+  [[nodiscard]] const TensorEntry* anonymous(const Shape& shape) const;
   [[nodiscard]] Result<Tensor> read(const TensorEntry& entry, bool keep);
 
   std::shared_ptr<const Checkpoint> file_;

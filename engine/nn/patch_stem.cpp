@@ -100,7 +100,13 @@ Status build_prefix(PatchEmbedding& stem, const nlohmann::json& params, const Bu
   stem.positions_cover_prefix = param_or(positions, "prefix", true);
   stem.antialias = param_or(positions, "antialias", false);
   const std::int64_t before = !stem.positions_cover_prefix ? 0 : stem.prefix_tokens() - (stem.registers.defined() ? stem.registers.size(0) : 0);
-  VITRINE_TRY(stem.positions, context.weight("positions", {-1, stem.d_model}));
+  if (before > 0 && !context.weights->has(context.path + ".positions") && context.weights->has(context.path + ".positions_patches")) {
+    VITRINE_TRY(const Tensor first, context.weight("positions_prefix", {before, stem.d_model}));
+    VITRINE_TRY(const Tensor rest, context.weight("positions_patches", {-1, stem.d_model}));
+    stem.positions = cat({first, rest}, 0);
+  } else {
+    VITRINE_TRY(stem.positions, context.weight("positions", {-1, stem.d_model}));
+  }
   const std::int64_t cells = stem.positions.size(0) - before;
   if (stem.grid_rows * stem.grid_cols != cells) {
     const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(cells))));

@@ -14,15 +14,20 @@ std::vector<at::Tensor> raws(const std::vector<Tensor>& ts) {
   for (const auto& t : ts) out.push_back(raw(t));
   return out;
 }
+/// A scalar that leaves integer tensors integers where it is a whole number.
+at::Scalar scalar_for(const Tensor& x, double value) {
+  const bool whole = at::isIntegralType(raw(x).scalar_type(), false) && value == static_cast<double>(static_cast<std::int64_t>(value));
+  return whole ? at::Scalar(static_cast<std::int64_t>(value)) : at::Scalar(value);
+}
 }  // namespace
 
 Tensor operator+(const Tensor& a, const Tensor& b) { return wrap(raw(a) + raw(b)); }
 Tensor operator-(const Tensor& a, const Tensor& b) { return wrap(raw(a) - raw(b)); }
 Tensor operator*(const Tensor& a, const Tensor& b) { return wrap(raw(a) * raw(b)); }
 Tensor operator/(const Tensor& a, const Tensor& b) { return wrap(raw(a) / raw(b)); }
-Tensor operator+(const Tensor& a, double b) { return wrap(raw(a) + b); }
-Tensor operator-(const Tensor& a, double b) { return wrap(raw(a) - b); }
-Tensor operator*(const Tensor& a, double b) { return wrap(raw(a) * b); }
+Tensor operator+(const Tensor& a, double b) { return wrap(raw(a) + scalar_for(a, b)); }
+Tensor operator-(const Tensor& a, double b) { return wrap(raw(a) - scalar_for(a, b)); }
+Tensor operator*(const Tensor& a, double b) { return wrap(raw(a) * scalar_for(a, b)); }
 Tensor operator/(const Tensor& a, double b) { return wrap(raw(a) / b); }
 
 Tensor matmul(const Tensor& a, const Tensor& b) { return wrap(at::matmul(raw(a), raw(b))); }
@@ -38,7 +43,7 @@ Tensor sin(const Tensor& x) { return wrap(at::sin(raw(x))); }
 Tensor cos(const Tensor& x) { return wrap(at::cos(raw(x))); }
 Tensor floor(const Tensor& x) { return wrap(at::floor(raw(x))); }
 Tensor pow(const Tensor& x, double exponent) { return wrap(at::pow(raw(x), exponent)); }
-Tensor clamp(const Tensor& x, double low, double high) { return wrap(at::clamp(raw(x), low, high)); }
+Tensor clamp(const Tensor& x, double low, double high) { return wrap(at::clamp(raw(x), scalar_for(x, low), scalar_for(x, high))); }
 Tensor maximum(const Tensor& a, const Tensor& b) { return wrap(at::maximum(raw(a), raw(b))); }
 Tensor minimum(const Tensor& a, const Tensor& b) { return wrap(at::minimum(raw(a), raw(b))); }
 

@@ -21,6 +21,7 @@ Tensor operator*(const Tensor& a, double b);
 Tensor operator/(const Tensor& a, double b);
 
 Tensor matmul(const Tensor& a, const Tensor& b);
+/// A whole number keeps an integer tensor integer; otherwise the result is floating.
 /// x W^T + b; W [out, in]; bias may be undefined.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
