@@ -41,23 +41,29 @@ const Metrics& metrics(const Font& font) {
 
 bool ascii_digit(QChar c) { return c >= QChar('0') && c <= QChar('9'); }
 
-/// Calls `piece(text, width, inset)` for each digit and each run between digits.
+/// Signs that Inter replaces by a variant next to digits and capitals. Qt writes such a variant into a PDF without its
+/// character, so that it cannot be found or copied; drawn alone, the sign stays itself.
+bool contextual(QChar c) { return QStringView(u":()[]{}-+*/<>=|@\\").contains(c); }
+
+/// Calls `piece(text, width, inset)` for each part that is shaped on its own: signs, digits of a tabular font, and the
+/// runs between them. Text from right to left is one part.
 template <class Piece>
-void split_at_digits(const QString& text, const Metrics& m, Piece piece) {
-  qsizetype from = 0;
-  while (from < text.size()) {
-    qsizetype to = from + 1;
-    const bool digit = ascii_digit(text[from]);
-    while (!digit && to < text.size() && !ascii_digit(text[to])) ++to;
+void for_parts(const QString& text, const Font& font, const Metrics& m, Piece piece) {
+  const bool columns = font.tabular && font.face == Font::Face::Sans;
+  const auto alone = [&](QChar c) { return contextual(c) || (columns && ascii_digit(c)); };
+  if (text.isRightToLeft() || std::none_of(text.begin(), text.end(), alone)) {
+    piece(text, m.metrics.horizontalAdvance(text), 0.0);
+    return;
+  }
+  for (qsizetype from = 0, to = 0; from < text.size(); from = to) {
+    to = from + 1;
+    const bool single = alone(text[from]);
+    while (!single && to < text.size() && !alone(text[to])) ++to;
     const QString part = text.mid(from, to - from);
     const qreal width = m.metrics.horizontalAdvance(part);
-    piece(part, digit ? m.digit : width, digit ? (m.digit - width) / 2 : 0);
-    from = to;
+    const bool digit = columns && ascii_digit(text[from]);
+    piece(part, digit ? m.digit : width, digit ? (m.digit - width) / 2 : 0.0);
   }
-}
-
-bool wants_columns(const QString& text, const Font& font) {
-  return font.tabular && font.face == Font::Face::Sans && std::any_of(text.begin(), text.end(), ascii_digit);
 }
 
 }  // namespace
@@ -80,9 +86,8 @@ SizedFont sized_font(const Font& font) {
 double run_width(std::string_view utf8, const Font& font) {
   const auto& m = metrics(font);
   const auto text = QString::fromUtf8(utf8.data(), static_cast<qsizetype>(utf8.size()));
-  if (!wants_columns(text, font)) return m.metrics.horizontalAdvance(text) * m.sized.scale;
   qreal sum = 0;
-  split_at_digits(text, m, [&](const QString&, qreal width, qreal) { sum += width; });
+  for_parts(text, font, m, [&](const QString&, qreal width, qreal) { sum += width; });
   return sum * m.sized.scale;
 }
 
@@ -98,15 +103,11 @@ void draw_run(QPainter& painter, const QString& text, const Font& font) {
     painter.save();
     painter.scale(m.sized.scale, m.sized.scale);
   }
-  if (wants_columns(text, font)) {
-    qreal x = 0;
-    split_at_digits(text, m, [&](const QString& part, qreal width, qreal inset) {
-      painter.drawText(QPointF(x + inset, 0), part);
-      x += width;
-    });
-  } else {
-    painter.drawText(QPointF(0, 0), text);
-  }
+  qreal x = 0;
+  for_parts(text, font, m, [&](const QString& part, qreal width, qreal inset) {
+    painter.drawText(QPointF(x + inset, 0), part);
+    x += width;
+  });
   if (scaled) painter.restore();
 }
 
