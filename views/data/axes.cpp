@@ -22,21 +22,27 @@ double widest(const Sheet& sheet, const std::vector<std::string>& labels, int co
   return std::min(limit, wide);
 }
 
+Font label_font_for(const Style& style, double pitch) {
+  Font font = style.label_font();
+  font.size = std::clamp(pitch / 1.12, std::min(font.size, style.tiny * 0.84), font.size);
+  return font;
+}
+
 void draw_row_axis(Sheet& sheet, const LabelAxis& axis, double x, double top, double height) {
-  const Font font = sheet.style.label_font();
-  const double room = axis.room - (axis.title.empty() ? 0 : line_height(font));
+  const Font font = axis.font, heading = sheet.style.label_font();
+  const double room = axis.room - (axis.title.empty() ? 0 : line_height(heading));
   for (int i = 0; i < axis.to; i += axis.step) {
     if (i < axis.from) continue;
     const double y = axis.origin + (i + 0.5) * axis.pitch;
     if (y < top || y > top + height) continue;
     sheet.text_middle({x - 5, y}, elide(label_at(axis, i), room - 5, font, sheet.measure), font, sheet.style.text, Anchor::End);
   }
-  sheet.text({x - axis.room + font.size * 0.8, top + height / 2}, axis.title, font, sheet.style.muted, Anchor::Middle, -90);
+  sheet.text({x - axis.room + heading.size * 0.8, top + height / 2}, axis.title, heading, sheet.style.muted, Anchor::Middle, -90);
 }
 
 void draw_column_axis(Sheet& sheet, const LabelAxis& axis, double y, double left, double width) {
-  const Font font = sheet.style.label_font();
-  const double room = axis.room - (axis.title.empty() ? 0 : line_height(font));
+  const Font font = axis.font, heading = sheet.style.label_font();
+  const double room = axis.room - (axis.title.empty() ? 0 : line_height(heading));
   for (int i = 0; i < axis.to; i += axis.step) {
     if (i < axis.from) continue;
     const double x = axis.origin + (i + 0.5) * axis.pitch;
@@ -47,7 +53,7 @@ void draw_column_axis(Sheet& sheet, const LabelAxis& axis, double y, double left
     else
       sheet.text({x, y + 4 + font.size * 0.8}, label_at(axis, i), font, sheet.style.text, Anchor::Middle);
   }
-  sheet.text({left + width / 2, y + axis.room - font.size * 0.3}, axis.title, font, sheet.style.muted, Anchor::Middle);
+  sheet.text({left + width / 2, y + axis.room - heading.size * 0.3}, axis.title, heading, sheet.style.muted, Anchor::Middle);
 }
 
 double color_bar_room(const Sheet& sheet, const ValueRange& range) {
@@ -56,7 +62,8 @@ double color_bar_room(const Sheet& sheet, const ValueRange& range) {
   return wide + 6;
 }
 
-void draw_color_bar(Sheet& sheet, const ColorMap& map, const ValueRange& range, const Box& box, const std::string& title) {
+void draw_color_bar(Sheet& sheet, const ColorMap& map, const ValueRange& range, const Box& box, const std::string& title,
+                    bool whole) {
   auto raster = std::make_shared<Raster>();
   raster->width = 1;
   raster->height = 256;
@@ -64,8 +71,10 @@ void draw_color_bar(Sheet& sheet, const ColorMap& map, const ValueRange& range, 
   sheet.list.items.emplace_back(ImageItem{box, std::move(raster), true, {}});
   sheet.frame(box, sheet.style.border, sheet.style.hairline);
   const Font font = sheet.style.label_font();
-  const int wanted = std::clamp(static_cast<int>(box.h / (3 * font.size)), 2, 5);
+  int wanted = std::clamp(static_cast<int>(box.h / (3 * font.size)), 2, 5);
+  if (whole) wanted = std::clamp(static_cast<int>(range.hi - range.lo), 1, wanted);
   for (const auto& tick : ticks(range, wanted)) {
+    if (whole && tick.value != std::round(tick.value)) continue;
     const double y = box.bottom() - range.position(tick.value) * box.h;
     sheet.line({box.right(), y}, {box.right() + (tick.minor ? 2 : 3), y}, sheet.style.muted, sheet.style.hairline);
     sheet.text_middle({box.right() + 6, y}, tick.label, font, sheet.style.text);

@@ -17,6 +17,7 @@ struct LabelAxis {
   double origin = 0;                 ///< pixel of position 0
   double room = 0;                   ///< pixels across the axis, with its title
   int step = 1;
+  Font font;                         ///< of the labels; smaller than the theme's where positions are close
   bool upright = false;              ///< column labels are rotated
 };
 
@@ -24,13 +25,18 @@ struct LabelAxis {
 [[nodiscard]] double widest(const Sheet& sheet, const std::vector<std::string>& labels, int count, const Font& font,
                             double limit);
 
+/// Labels' font for a pitch: the theme's, or as much smaller as lets every label stand, down to about 6 points.
+[[nodiscard]] Font label_font_for(const Style& style, double pitch);
+
 /// Draws labels to the left of `x`.
 void draw_row_axis(Sheet& sheet, const LabelAxis& axis, double x, double plot_top, double plot_height);
 /// Draws labels beneath `y`.
 void draw_column_axis(Sheet& sheet, const LabelAxis& axis, double y, double plot_left, double plot_width);
 
 /// A colour bar: `box` is the strip itself, ticks and the title stand to its right and above.
-void draw_color_bar(Sheet& sheet, const ColorMap& map, const ValueRange& range, const Box& box, const std::string& title);
+/// `whole`: the values are whole numbers, ticks between them would mean nothing.
+void draw_color_bar(Sheet& sheet, const ColorMap& map, const ValueRange& range, const Box& box, const std::string& title,
+                    bool whole = false);
 /// Width that its tick labels need beside the strip.
 [[nodiscard]] double color_bar_room(const Sheet& sheet, const ValueRange& range);
 

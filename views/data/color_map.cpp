@@ -52,6 +52,12 @@ engine::Result<ColorMap> parse_color_map(std::string_view json_text) {
   return map;
 }
 
+ColorMap slice(const ColorMap& map, double from, double to) {
+  ColorMap out = map;
+  for (std::size_t i = 0; i < 256; ++i) out.table[i] = map.at(from + (to - from) * static_cast<double>(i) / 255);
+  return out;
+}
+
 const std::vector<ColorMap>& color_maps() {
   static const auto maps = [] {
     std::vector<ColorMap> all;

@@ -30,6 +30,9 @@ struct ColorMap {
 /// @error FileFormat
 [[nodiscard]] engine::Result<ColorMap> parse_color_map(std::string_view json_text);
 
+/// The part of a map between two positions, stretched to 256 colours: thin marks keep clear of the background's colour.
+[[nodiscard]] ColorMap slice(const ColorMap& map, double from, double to);
+
 /// The maps of resources/colormaps, which are built in.
 [[nodiscard]] const std::vector<ColorMap>& color_maps();
 

@@ -71,10 +71,18 @@ std::string head_text(const Report& report, const Array& array, const Hit& hit) 
                      place(report, array, 3, i[3], "key"), value_text(array, v));
 }
 
-std::string patch_text(const Report& report, const Hit& hit) {
+std::string patch_text(const Report& report, const Hit& hit, int focus) {
   if (!report.grid || hit.index.size() < 2) return {};
-  return fmt::format("patch {}, {} (token {})", hit.index[0], hit.index[1],
-                     report.grid->offset + hit.index[0] * report.grid->cols + hit.index[1]);
+  const int token = report.grid->offset + hit.index[0] * report.grid->cols + hit.index[1];
+  auto text = fmt::format("patch {}, {} (token {})", hit.index[0], hit.index[1], token);
+  if (report.arrays.empty() || !within(report.arrays[0], {0, token})) return text;
+  const auto& array = report.arrays[0];
+  const bool one = within(array, {focus, token});
+  double sum = 0;
+  for (int q = 0; q < array.shape[0]; ++q)
+    if (!one || q == focus) sum += array.values[flat(array, {q, token})];
+  const double value = one ? sum : sum / static_cast<double>(array.shape[0]);
+  return text + fmt::format(": {}{}", value_text(array, static_cast<float>(value)), one ? "" : ", mean over queries");
 }
 
 std::string item_text(const Report& report, int i) {
@@ -122,14 +130,14 @@ std::string row_text(const Report& report, int i) {
 
 }  // namespace
 
-std::string describe(const Report& report, const Hit& hit) {
+std::string describe(const Report& report, const Hit& hit, int focus_row) {
   const auto& i = hit.index;
   if (i.empty()) return {};
   const auto array = static_cast<std::size_t>(std::max(0, hit.array));
   const bool has_array = array < report.arrays.size();
   if (hit.kind == "cell" && i.size() == 2 && has_array) return matrix_text(report, report.arrays[array], i[0], i[1]);
   if (hit.kind == "head" && has_array) return head_text(report, report.arrays[array], hit);
-  if (hit.kind == "patch") return patch_text(report, hit);
+  if (hit.kind == "patch") return patch_text(report, hit, focus_row);
   if (hit.kind == "bar" || (hit.kind == "point" && i.size() == 1)) return item_text(report, i[0]);
   if (hit.kind == "line") return curve_text(report, hit);
   if (hit.kind == "token") return token_text(report, i[0]);

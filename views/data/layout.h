@@ -51,7 +51,8 @@ struct FigureOptions {
                                         const MeasureText& measure);
 
 /// The value under a hit as a sentence: "query 'cat' → key 'the': 0.1234, rank 2 of 14". Empty if it has none.
-[[nodiscard]] std::string describe(const engine::Report& report, const Hit& hit);
+/// @param focus_row  the query whose attention lies over an image, as in `FigureOptions`; -1: the mean over queries
+[[nodiscard]] std::string describe(const engine::Report& report, const Hit& hit, int focus_row = -1);
 
 /// True for kinds whose list may be taller than the widget and is scrolled.
 [[nodiscard]] bool scrolls(engine::PictureKind kind);

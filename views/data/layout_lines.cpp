@@ -38,8 +38,8 @@ std::vector<Weight> strongest(const Cells& cells, int focus, double threshold) {
 std::vector<Point> ribbon(Point a, Point b) {
   std::vector<Point> points;
   const double bend = (b.x - a.x) * 0.45;
-  for (int i = 0; i <= 20; ++i) {
-    const double u = i / 20.0, v = 1 - u;
+  for (int i = 0; i <= 36; ++i) {
+    const double u = i / 36.0, v = 1 - u;
     points.push_back({v * v * v * a.x + 3 * v * v * u * (a.x + bend) + 3 * v * u * u * (b.x - bend) + u * u * u * b.x,
                       a.y * (v * v * v + 3 * v * v * u) + b.y * (3 * v * u * u + u * u * u)});
   }

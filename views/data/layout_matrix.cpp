@@ -1,4 +1,5 @@
 #include <cmath>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -32,18 +33,21 @@ double right_room(const Sheet& sheet, const ValueRange& range, const std::string
 }
 
 void choose_column_labels(const Sheet& sheet, Frame& frame, double cell_w, double limit) {
-  const Font font = sheet.style.label_font();
-  const double title = frame.cols.title.empty() ? 0 : line_height(font);
+  const double title = frame.cols.title.empty() ? 0 : line_height(sheet.style.label_font());
+  const bool numbered = frame.cols.labels.empty();
+  const Font font = frame.cols.font = numbered ? sheet.style.label_font() : label_font_for(sheet.style, cell_w);
   const double wide = widest(sheet, frame.cols.labels, frame.cols.count, font, limit);
-  const int flat_step = frame.cols.labels.empty() ? label_step(frame.cols.count, cell_w, wide + 8) : 1;
-  frame.cols.upright = !frame.cols.labels.empty() && wide + 6 > cell_w;
-  frame.cols.step = frame.cols.upright ? label_step(frame.cols.count, cell_w, font.size * 1.15) : flat_step;
+  const int flat_step = numbered ? label_step(frame.cols.count, cell_w, wide + 8) : 1;
+  frame.cols.upright = !numbered && wide + 6 > cell_w;
+  frame.cols.step = frame.cols.upright ? label_step(frame.cols.count, cell_w, font.size * 1.1) : flat_step;
   frame.cols.room = (frame.cols.upright ? wide + 8 : font.size + 7) + title;
 }
 
 Frame fit(const Sheet& sheet, Frame frame, const Box& area, const Limits& limits) {
   const Font font = sheet.style.label_font();
-  const Viewport& view = sheet.options.view;
+  Viewport view = sheet.options.view;
+  view.x1 = std::max(view.x1, view.x0 + 1e-4);
+  view.y1 = std::max(view.y1, view.y0 + 1e-4);
   const double title = frame.rows.title.empty() ? 0 : line_height(font);
   frame.rows.room = widest(sheet, frame.rows.labels, frame.rows.count, font, area.w * 0.25) + 8 + title;
   const double wide = std::max(20.0, area.w - frame.rows.room - frame.bar_room);
@@ -64,7 +68,9 @@ Frame fit(const Sheet& sheet, Frame frame, const Box& area, const Limits& limits
   frame.cols.origin = frame.full.x;
   frame.rows.to = frame.rows.count;
   frame.cols.to = frame.cols.count;
-  frame.rows.step = label_step(frame.rows.count, frame.rows.pitch, font.size * 1.15);
+  const bool numbered = frame.rows.labels.empty();
+  frame.rows.font = numbered ? font : label_font_for(sheet.style, frame.rows.pitch);
+  frame.rows.step = label_step(frame.rows.count, frame.rows.pitch, frame.rows.font.size * (numbered ? 1.7 : 1.1));
   return frame;
 }
 
@@ -86,7 +92,8 @@ void draw_values(Sheet& sheet, const Cells& cells, const Frame& frame, const Cel
 }
 
 /// One matrix with axes and a colour bar. @return height used
-double draw_cells(Sheet& sheet, const engine::Report& report, const Cells& cells, const Box& area, const Limits& limits) {
+double draw_cells(Sheet& sheet, const engine::Report& report, const Cells& cells, const Box& area, const Limits& limits,
+                  std::optional<std::string> bar_title = {}) {
   const auto& array = *cells.array;
   const bool diverging = is_diverging(sheet.options, cells.values);
   const ValueRange range = choose_range(cells.values, sheet.options.range, sheet.options.lo, sheet.options.hi);
@@ -98,7 +105,7 @@ double draw_cells(Sheet& sheet, const engine::Report& report, const Cells& cells
   frame.cols.title = axis_title(array, 1);
   frame.rows.count = cells.rows;
   frame.cols.count = cells.cols;
-  const auto title = value_title(array);
+  const auto title = bar_title.value_or(value_title(array));
   frame.bar_room = right_room(sheet, range, title);
   frame = fit(sheet, std::move(frame), area, limits);
   const int most_w = sheet.options.full_raster ? 4096 : positive(std::min(4096.0, frame.full.w));
@@ -116,6 +123,26 @@ double draw_cells(Sheet& sheet, const engine::Report& report, const Cells& cells
   draw_color_bar(sheet, map, range, {frame.plot.right() + kBarGap, frame.plot.y, kBarWidth, frame.plot.h}, title);
   sheet.list.plot = frame.plot;
   return frame.plot.h + frame.cols.room;
+}
+
+constexpr Limits kHeads{92, 54, false};
+
+/// Side by side where the room allows cells that are not much higher than wide, else beneath each other.
+int maps_a_row(const engine::Report& report, const std::vector<int>& chosen, const Box& area, double gap) {
+  const int count = static_cast<int>(chosen.size());
+  const double cols = double(report.arrays[static_cast<std::size_t>(chosen[0])].shape[1]);
+  const double rows = double(report.arrays[static_cast<std::size_t>(chosen[0])].shape[0]);
+  int best = 1;
+  double best_cell = 0;
+  for (int n = 1; n <= count; ++n) {
+    const double wide = (area.w - gap * (n - 1)) / n - 100;
+    const double lines = std::ceil(double(count) / n);
+    const double high = area.h > 0 ? (area.h - gap * (lines - 1)) / lines - 70 : kHeads.cell_h * rows;
+    const double w = std::min(wide / cols, kHeads.cell_w), h = std::min(high / rows, kHeads.cell_h);
+    const double cell = std::min(w, 1.6 * h) * (area.h > 0 ? 1 : w < 13 ? 1 : 1 + n);
+    if (cell > best_cell) best = n, best_cell = cell;
+  }
+  return best;
 }
 
 }  // namespace
@@ -164,24 +191,30 @@ double layout_heat_maps(Sheet& sheet, const engine::Report& report, const Box& a
     if (usable(report.arrays[i], 2) && (sheet.options.array < 0 || sheet.options.array == static_cast<int>(i)))
       chosen.push_back(static_cast<int>(i));
   if (chosen.empty()) return sheet.message(area, "There is no layer by head array to draw.");
-  const double gap = 2.5 * sheet.style.space;
-  const auto count = static_cast<double>(chosen.size());
-  const int per_row = std::clamp(static_cast<int>((area.w + gap) / (190 + gap)), 1, static_cast<int>(chosen.size()));
-  const double lines = std::ceil(count / per_row);
+  if (chosen.size() == 1) {
+    const auto cells = cells_of(report.arrays[static_cast<std::size_t>(chosen[0])], chosen[0], false);
+    return draw_cells(sheet, report, cells, area, kHeads);
+  }
+  const double gap = 2.5 * sheet.style.space, head = line_height(sheet.style.body_font()) + 2;
+  const int count = static_cast<int>(chosen.size()), per_row = maps_a_row(report, chosen, area, gap);
+  const double lines = std::ceil(double(count) / per_row);
   const double wide = (area.w - gap * (per_row - 1)) / per_row;
-  const double high = area.h > 0 ? (area.h - gap * (lines - 1)) / lines : 0;
+  const double high = area.h > 0 ? std::max(60.0, (area.h - gap * (lines - 1)) / lines - head) : 0;
   double y = area.y, tallest = 0;
-  for (std::size_t i = 0; i < chosen.size(); ++i) {
-    const int column = static_cast<int>(i) % per_row;
+  for (int i = 0; i < count; ++i) {
+    const int column = i % per_row;
     if (i > 0 && column == 0) {
       y += tallest + gap;
       tallest = 0;
     }
-    const auto cells = cells_of(report.arrays[static_cast<std::size_t>(chosen[i])], chosen[i], false);
-    const Box part{area.x + column * (wide + gap), y, wide, high};
-    tallest = std::max(tallest, draw_cells(sheet, report, cells, part, {64, 40, false}));
+    const int index = chosen[static_cast<std::size_t>(i)];
+    auto cells = cells_of(report.arrays[static_cast<std::size_t>(index)], index, false);
+    const double x = area.x + column * (wide + gap);
+    const Font name{sheet.style.body, true};
+    sheet.text({x, y + head * 0.65}, value_title(engine::Array{cells.array->name}), name, sheet.style.text);
+    tallest = std::max(tallest, head + draw_cells(sheet, report, cells, {x, y + head, wide, high}, kHeads, cells.array->unit));
   }
-  if (chosen.size() > 1) sheet.list.plot.reset();
+  sheet.list.plot.reset();
   return y + tallest - area.y;
 }
 

@@ -76,8 +76,9 @@ double layout_scatter(Sheet& sheet, const engine::Report& report, const Box& are
   axes.y_ticks = ticks(axes.y, std::max(2, static_cast<int>(room.h / 50)));
   const Box plot = fit_axes(sheet, axes, room);
   draw_axes(sheet, axes, plot);
-  const ColorMap& map = map_for(sheet, colored && is_diverging(sheet.options, *colors));
+  const ColorMap map = marker_map(sheet, colored && is_diverging(sheet.options, *colors));
   const double radius = xs.values.size() > 400 ? sheet.style.body * 0.18 : sheet.style.body * 0.32;
+  const Color edge = with_alpha(colored ? sheet.style.text : sheet.style.surface, colored ? 0.45 : 0.8);
   Points points;
   sheet.clip({plot.x - radius, plot.y - radius, plot.w + 2 * radius, plot.h + 2 * radius});
   for (std::size_t i = 0; i < xs.values.size(); ++i) {
@@ -87,7 +88,7 @@ double layout_scatter(Sheet& sheet, const engine::Report& report, const Box& are
     const Point at{plot.x + axes.x.position(x) * plot.w, plot.bottom() - axes.y.position(y) * plot.h};
     Color fill = with_alpha(sheet.style.accent, 0.75);
     if (colored) fill = std::isnan((*colors)[i]) ? sheet.style.missing : map.at(color_range.position((*colors)[i]));
-    sheet.disc(at, radius, fill, with_alpha(sheet.style.surface, 0.8), fmt::format("point {}", i));
+    sheet.disc(at, radius, fill, edge, fmt::format("point {}", i));
     points.at.push_back(at);
     points.index.push_back(static_cast<int>(i));
   }
@@ -95,7 +96,8 @@ double layout_scatter(Sheet& sheet, const engine::Report& report, const Box& are
   if (!labels.empty()) draw_labels(sheet, points, labels, plot, radius);
   sheet.unclip();
   if (colored)
-    draw_color_bar(sheet, map, color_range, {room.right() + 14, plot.y, 10, std::min(plot.h, 200.0)}, value_title(report.arrays[2]));
+    draw_color_bar(sheet, map, color_range, {room.right() + 14, plot.y, 10, std::min(plot.h, 200.0)}, value_title(report.arrays[2]),
+                   std::all_of(colors->begin(), colors->end(), [](float v) { return v == std::round(v); }));
   sheet.list.plot = plot;
   return room.h;
 }

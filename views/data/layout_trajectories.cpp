@@ -45,7 +45,7 @@ struct Drawing {
     return {plot.x + u * plot.w, plot.bottom() - v * plot.h};
   }
   [[nodiscard]] Color color(double layer) const {
-    return map.at(space.layers > 1 ? 0.08 + 0.84 * layer / (space.layers - 1) : 0.5);
+    return map.at(space.layers > 1 ? layer / (space.layers - 1) : 0.5);
   }
 };
 
@@ -75,7 +75,9 @@ void draw_names(Sheet& sheet, const engine::Report& report, const Drawing& d) {
   for (int t = 0; t < d.space.tokens && t < 800; ++t) {
     const Point p = d.at(d.space.layers - 1, t);
     names.push_back(labels.empty() ? std::to_string(t) : elide(labels[static_cast<std::size_t>(t)], 90, font, sheet.measure));
-    boxes.push_back({p.x + font.size * 0.55, p.y - font.size * 0.6, sheet.width(names.back(), font) + 3, font.size * 1.2});
+    const double wide = sheet.width(names.back(), font), away = font.size * 0.55;
+    const double x = p.x + away + wide > d.plot.right() ? p.x - away - wide : p.x + away;
+    boxes.push_back({x, p.y - font.size * 0.6, wide + 2, font.size * 1.2});
   }
   const auto keep = keep_apart(boxes);
   for (std::size_t i = 0; i < boxes.size(); ++i)
@@ -103,14 +105,14 @@ double layout_trajectories(Sheet& sheet, const engine::Report& report, const Box
   axes.y_ticks = ticks(axes.y, std::max(2, static_cast<int>(room.h / 60)));
   const Box plot = fit_axes(sheet, axes, room);
   draw_axes(sheet, axes, plot);
-  const ColorMap& map = map_for(sheet, false);
+  const ColorMap map = marker_map(sheet, false);
   const Drawing drawing{space, axes, plot, map};
   sheet.clip(plot);
   draw_paths(sheet, drawing);
   draw_names(sheet, report, drawing);
   sheet.unclip();
   const auto title = axis_title(array, 0);
-  draw_color_bar(sheet, map, layers, {room.right() + 12, plot.y, 10, std::min(plot.h, 180.0)}, title.empty() ? "layer" : title);
+  draw_color_bar(sheet, map, layers, {room.right() + 12, plot.y, 10, std::min(plot.h, 180.0)}, title.empty() ? "layer" : title, true);
   sheet.list.plot = plot;
   return room.h;
 }

@@ -131,4 +131,10 @@ const ColorMap& map_for(const Sheet& sheet, bool diverging) {
   return color_map(diverging ? sheet.style.diverging : sheet.style.sequential);
 }
 
+ColorMap marker_map(const Sheet& sheet, bool diverging) {
+  const ColorMap& map = map_for(sheet, diverging);
+  if (diverging) return map;
+  return sheet.style.dark ? slice(map, 0.25, 1) : slice(map, 0, 0.9);
+}
+
 }  // namespace vitrine::views

@@ -58,6 +58,8 @@ class Sheet {
 
 /// The map to use: the reader's, or the theme's for a diverging or sequential range.
 [[nodiscard]] const ColorMap& map_for(const Sheet& sheet, bool diverging);
+/// The same for thin marks on the surface.
+[[nodiscard]] ColorMap marker_map(const Sheet& sheet, bool diverging);
 /// Whether a range is drawn with two arms.
 [[nodiscard]] bool is_diverging(const FigureOptions& options, std::span<const float> values);
 

@@ -17,8 +17,9 @@ std::string with_minus(std::string text) {
 }
 
 std::string exponent(double value, int digits) {
-  auto text = fmt::format("{:.{}e}", value, std::max(0, digits - 1));
+  const auto text = fmt::format("{:.{}e}", value, std::max(0, digits - 1));
   const auto e = text.find('e');
+  if (e == std::string::npos) return text;
   std::string mantissa = text.substr(0, e);
   if (mantissa.find('.') != std::string::npos) {
     while (mantissa.back() == '0') mantissa.pop_back();
@@ -101,11 +102,11 @@ std::string format_value(double value, int digits) {
   if (value == std::round(value) && size < 1e6) return with_minus(fmt::format("{:.0f}", value));
   if (size >= 1e6 || size < 1e-4) return with_minus(exponent(value, digits));
   const int before = static_cast<int>(std::floor(std::log10(size))) + 1;
-  return with_minus(fmt::format("{:.{}f}", value, std::clamp(digits - std::max(before, 0), 0, 8)));
+  return with_minus(fmt::format("{:.{}f}", value, std::clamp(std::max(digits - std::max(before, 0), 2 - before), 0, 8)));
 }
 
 std::string format_compact(double value) {
-  if (std::isnan(value)) return "\u2013";
+  if (!std::isfinite(value)) return format_value(value);
   const double size = std::abs(value);
   if (size >= 1e4 || (size > 0 && size < 5e-4)) {
     if (size >= 1e4 && size < 1e6) return with_minus(fmt::format("{:.0f}k", value / 1e3));

@@ -20,7 +20,8 @@ struct Tick {
 /// Step for whole-number positions so that at most `wanted` of `count` are labelled: 1, 2, 5, 10, ...
 [[nodiscard]] int index_step(int count, int wanted);
 
-/// A number as a reader wants it: `digits` significant digits, no trailing noise, "1.2e-07" outside 1e-4..1e6, "–" for NaN.
+/// A number as a reader wants it: `digits` significant digits (below 1: as many decimals, but at least two
+/// digits that say something), "1.2e-07" outside 1e-4..1e6, "–" for NaN.
 [[nodiscard]] std::string format_value(double value, int digits = 4);
 
 /// The same in few characters, for cells: "0.12", ".05" is never used, 1234 -> "1.2k".

@@ -107,7 +107,7 @@ std::optional<Hit> FigureView::hit_at(const QPointF& position) const {
 }
 
 QString FigureView::description(const Hit& hit) const {
-  return report_ ? QString::fromStdString(describe(*report_, hit)) : QString();
+  return report_ ? QString::fromStdString(describe(*report_, hit, options_.focus_row)) : QString();
 }
 
 void FigureView::paintEvent(QPaintEvent*) {

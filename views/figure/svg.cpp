@@ -100,8 +100,9 @@ class Writer {
     static constexpr const char* kAnchor[] = {"", " text-anchor=\"middle\"", " text-anchor=\"end\""};
     const auto turn = t.angle == 0 ? "" : fmt::format(" transform=\"rotate({} {} {})\"", num(t.angle), num(t.at.x), num(t.at.y));
     const auto classes = fmt::format("{}{}{}", t.font.face == Font::Face::Mono ? "m" : "s", t.font.tabular ? " t" : "", t.font.bold ? " b" : "");
-    out("<text x=\"{}\" y=\"{}\" class=\"{}\" font-size=\"{}\"{}{}{}>{}</text>\n", num(t.at.x), num(t.at.y), classes, num(t.font.size),
-        fill_of(t.color), kAnchor[static_cast<int>(t.anchor)], turn, escaped(t.text));
+    const bool spaced = t.text.find("  ") != std::string::npos || t.text.starts_with(' ');
+    out("<text x=\"{}\" y=\"{}\" class=\"{}\" font-size=\"{}\"{}{}{}{}>{}</text>\n", num(t.at.x), num(t.at.y), classes, num(t.font.size),
+        fill_of(t.color), kAnchor[static_cast<int>(t.anchor)], turn, spaced ? " xml:space=\"preserve\"" : "", escaped(t.text));
   }
 
   void write(const ImageItem& i) {
