@@ -19,20 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxPlugins = 1000;
-
-/// Folders with a manifest, by name. Never throws: a folder that cannot be listed holds no plugins.
-std::vector<fs::path> plugins_in(const fs::path& folder) {
-  std::vector<fs::path> found;
-  std::error_code problem;
-  for (fs::directory_iterator it(folder, problem), end; !problem && it != end && found.size() < kMaxPlugins; it.increment(problem)) {
-    std::error_code ignored;
-    if (fs::exists(it->path() / "manifest.json", ignored)) found.push_back(it->path());
-  }
-  std::ranges::sort(found);
-  return found;
-}
-
 /// Runs the entry function of a module over a registry of its own.
 Status register_module(void* library, AnalysisRegistry& analyses) {
   using BuildId = const char*();
@@ -128,12 +114,6 @@ fs::path executable_folder() {
   return fs::read_symlink("/proc/self/exe", ignored).parent_path();
 }
 
-/// The id of a folder's manifest, if it has a usable one.
-std::string id_in(const fs::path& folder) {
-  const auto manifest = read_manifest(folder, PluginOrigin::BuiltIn);
-  return manifest ? manifest->id : std::string();
-}
-
 }  // namespace
 
 std::vector<PluginFolder> plugin_folders() {
@@ -176,10 +156,7 @@ PluginStatus check_plugin(const fs::path& path) {
   load_one(set, folder, origin);
   PluginStatus& status = set.plugins.front();
   if (!status.id.empty())
-    for (const fs::path& beside : plugins_in(folder.parent_path()))
-      if (beside != folder && id_in(beside) == status.id)
-        status.warnings.push_back(fmt::format("duplicate id '{}': {} has it as well, the first by name is used", status.id,
-                                              beside.filename().string()));
+    for (std::string& sentence : twins_beside({.folder = folder, .id = status.id})) status.warnings.push_back(std::move(sentence));
   return std::move(set.plugins.front());
 }
 

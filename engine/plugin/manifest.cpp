@@ -21,6 +21,7 @@ using Json = nlohmann::json;
 constexpr std::size_t kMaxManifestBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxProvides = 1000;
 constexpr std::size_t kMaxText = 200;
+constexpr std::size_t kMaxPlugins = 1000;
 constexpr std::array kTypes = {"analysis",  "architecture", "catalogue", "colour_map", "compression",
                                "mixer",     "model",        "name_map",  "sample",     "theme"};
 constexpr std::array kFields = {"schema", "id",      "name",     "version", "kind",   "provides",
@@ -223,6 +224,30 @@ Result<Manifest> read_manifest(const fs::path& path, PluginOrigin origin) {
   if (!json->is_object())
     return fail_file(ErrorCode::FileFormat, file.string(), std::string("expected a JSON object, came ") + json->type_name());
   return Reader(std::move(*json), file, origin).read();
+}
+
+std::vector<fs::path> plugins_in(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code problem;
+  for (fs::directory_iterator it(folder, problem), end; !problem && it != end && found.size() < kMaxPlugins; it.increment(problem)) {
+    std::error_code ignored;
+    if (fs::exists(it->path() / "manifest.json", ignored)) found.push_back(it->path());
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
+std::vector<std::string> twins_beside(const Manifest& manifest) {
+  std::error_code ignored;
+  const fs::path folder = fs::weakly_canonical(manifest.folder.empty() ? fs::path(".") : manifest.folder, ignored);
+  std::vector<std::string> sentences;
+  for (const fs::path& beside : plugins_in(folder.parent_path())) {
+    if (beside == folder) continue;
+    if (const auto other = read_manifest(beside, PluginOrigin::BuiltIn); other && other->id == manifest.id)
+      sentences.push_back(fmt::format("duplicate id '{}': {} has it as well, the first by name is used", manifest.id,
+                                      beside.filename().string()));
+  }
+  return sentences;
 }
 
 }  // namespace vitrine::engine

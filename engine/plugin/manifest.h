@@ -54,4 +54,10 @@ struct Manifest {
 [[nodiscard]] Result<Manifest> read_manifest(const std::filesystem::path& path,
                                              PluginOrigin origin = PluginOrigin::Outside);
 
+/// Sentences about folders beside this one whose plugin has the same id: only the first by name is used.
+[[nodiscard]] std::vector<std::string> twins_beside(const Manifest& manifest);
+
+/// Folders in `folder` that hold a manifest.json, sorted, at most 1,000. A folder that cannot be listed holds none.
+[[nodiscard]] std::vector<std::filesystem::path> plugins_in(const std::filesystem::path& folder);
+
 }  // namespace vitrine::engine

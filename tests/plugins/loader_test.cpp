@@ -79,4 +79,19 @@ TEST(Loader, OwnGroupsOpenAsPlugins) {
   FAIL() << "no built-in plugin folder beside the test";
 }
 
+TEST(Loader, TwoFoldersOfOneIdLeaveTheFirst) {
+  const Scratch scratch;
+  const auto golden = std::filesystem::path(VITRINE_SOURCE_DIR) / "tests/golden/plugins/manifest";
+  for (const char* twin : {"twin_a", "twin_b"})
+    std::filesystem::copy(golden / twin, scratch.path() / twin, std::filesystem::copy_options::recursive);
+  const PluginSet set = load_plugins({{scratch.path(), PluginOrigin::Outside}});
+  ASSERT_EQ(set.plugins.size(), 2u);
+  EXPECT_TRUE(set.plugins[0].active);
+  EXPECT_FALSE(set.plugins[1].active);
+  EXPECT_NE(set.plugins[1].message.find("duplicate id 'example.twin'"), std::string::npos) << set.plugins[1].message;
+  EXPECT_EQ(set.files.size(), 1u);
+  EXPECT_TRUE(check_plugin(scratch.path() / "twin_a").active);
+  EXPECT_EQ(check_plugin(scratch.path() / "twin_a").warnings.size(), 1u);
+}
+
 }  // namespace

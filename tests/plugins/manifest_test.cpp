@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/version.h"
-#include "engine/plugin/loader.h"
+#include "engine/plugin/manifest.h"
 #include "tests/plugins/scratch.h"
 
 namespace {
@@ -34,15 +34,14 @@ TEST_P(BadManifest, EndsAsItsRowSays) {
   for (const Json& step : row.value("setup", Json::array()))
     fs::create_symlink(step[2].get<std::string>(), file.parent_path() / step[1].get<std::string>());
 
-  const PluginStatus status = check_plugin(file);
-
-  // The path goes first in a sentence, and the folders are named after their faults: only the rest counts.
-  std::string said = status.message.substr(status.message.starts_with('/') ? status.message.find(": ") : 0);
-  EXPECT_EQ(status.message.find('\n'), std::string::npos) << status.message;
+  const auto manifest = read_manifest(file);
+  std::string said = manifest ? std::string() : manifest.error().message;
+  EXPECT_EQ(said.find('\n'), std::string::npos) << said;
   if (row["expect"] == "refuse") {
-    EXPECT_FALSE(status.active);
-  } else {
-    for (const std::string& warning : status.warnings) said += "\n" + warning;
+    EXPECT_FALSE(manifest);
+  } else if (manifest) {
+    for (const std::string& warning : manifest->warnings) said += warning + "\n";
+    for (const std::string& warning : twins_beside(*manifest)) said += warning + "\n";
     EXPECT_FALSE(said.empty());
   }
   for (const Json& pattern : row["must_mention"])
@@ -72,17 +71,5 @@ TEST(Manifest, ReservedIdsAreForBuiltInGroups) {
 }
 
 TEST(Manifest, BuildIdOfTheBuildFilesIsThatOfTheProgram) { EXPECT_EQ(build_id(), VITRINE_TEST_BUILD_ID); }
-
-TEST(Manifest, TwoFoldersOfOneIdLeaveTheFirst) {
-  const Scratch scratch;
-  for (const char* twin : {"twin_a", "twin_b"})
-    fs::copy(kGolden / "manifest" / twin, scratch.path() / twin, fs::copy_options::recursive);
-  const PluginSet set = load_plugins({{scratch.path(), PluginOrigin::Outside}});
-  ASSERT_EQ(set.plugins.size(), 2u);
-  EXPECT_TRUE(set.plugins[0].active);
-  EXPECT_FALSE(set.plugins[1].active);
-  EXPECT_NE(set.plugins[1].message.find("duplicate id 'example.twin'"), std::string::npos) << set.plugins[1].message;
-  EXPECT_EQ(set.files.size(), 1u);
-}
 
 }  // namespace
