@@ -29,27 +29,35 @@ Result<AddedToken> read_token(const nlohmann::json& entry) {
   VITRINE_TRY(t.lstrip, f.flag_or("lstrip", false));
   VITRINE_TRY(t.rstrip, f.flag_or("rstrip", false));
   VITRINE_TRY(t.normalized, f.flag_or("normalized", !t.special));
-  if (t.content.empty()) return fail(ErrorCode::FileFormat, fmt::format("the added token with id {} has empty content", t.id));
+  if (t.content.empty())
+    return fail(ErrorCode::FileFormat,
+                fmt::format("the added token with id {} has empty content", t.id));
   if (t.content.find('\0') != std::string::npos)
-    return fail(ErrorCode::FileFormat, fmt::format("the added token with id {} has a zero byte in its content", t.id));
+    return fail(ErrorCode::FileFormat,
+                fmt::format("the added token with id {} has a zero byte in its content", t.id));
   if (t.content.size() > kMaxContent)
-    return fail(ErrorCode::FileLimit, fmt::format("the added token with id {} has {} bytes of content, the limit is {}",
-                                                  t.id, t.content.size(), kMaxContent));
+    return fail(ErrorCode::FileLimit,
+                fmt::format("the added token with id {} has {} bytes of content, the limit is {}",
+                            t.id, t.content.size(), kMaxContent));
   return t;
 }
 
 Status check_id(const AddedToken& t, const Vocabulary& vocabulary, std::int64_t limit) {
   if (t.id > limit)
-    return fail(ErrorCode::FileLimit,
-                fmt::format("the added token '{}' has the id {}, far outside the vocabulary (limit {})", t.content, t.id, limit));
+    return fail(
+        ErrorCode::FileLimit,
+        fmt::format("the added token '{}' has the id {}, far outside the vocabulary (limit {})",
+                    t.content, t.id, limit));
   const std::string& there = vocabulary.token(t.id);
   if (!there.empty() && there != t.content)
     return fail(ErrorCode::FileFormat,
-                fmt::format("the added token '{}' has the id {}, which is '{}' in the vocab", t.content, t.id, there));
+                fmt::format("the added token '{}' has the id {}, which is '{}' in the vocab",
+                            t.content, t.id, there));
   const std::int64_t known = vocabulary.id_of(t.content);
   if (known >= 0 && known != t.id)
     return fail(ErrorCode::FileFormat,
-                fmt::format("the added token '{}' has the id {}, but {} in the vocab", t.content, t.id, known));
+                fmt::format("the added token '{}' has the id {}, but {} in the vocab", t.content,
+                            t.id, known));
   return {};
 }
 
@@ -77,7 +85,8 @@ void WordFinder::add(std::string_view word, std::size_t value) {
   values_[node] = static_cast<std::int64_t>(value);
 }
 
-std::pair<std::size_t, std::size_t> WordFinder::longest_at(std::string_view text, std::size_t at) const {
+std::pair<std::size_t, std::size_t> WordFinder::longest_at(std::string_view text,
+                                                           std::size_t at) const {
   std::pair<std::size_t, std::size_t> best{0, 0};
   std::uint32_t node = 0;
   for (std::size_t i = at; i < text.size(); ++i) {
@@ -90,10 +99,12 @@ std::pair<std::size_t, std::size_t> WordFinder::longest_at(std::string_view text
 }
 
 Result<AddedTokens> AddedTokens::from_json(const nlohmann::json& list, const Vocabulary& vocabulary,
-                                           const Normalizer& normalizer, std::vector<std::string>& warnings) {
+                                           const Normalizer& normalizer,
+                                           std::vector<std::string>& warnings) {
   std::vector<AddedToken> tokens;
   if (!list.is_null()) {
-    if (!list.is_array()) return fail(ErrorCode::FileFormat, "expected added_tokens to be a list, came " + brief(list));
+    if (!list.is_array())
+      return fail(ErrorCode::FileFormat, "expected added_tokens to be a list, came " + brief(list));
     const std::int64_t limit = largest_sane_id(vocabulary.count() + list.size());
     std::map<std::int64_t, std::string> taken;
     for (const auto& entry : list) {
@@ -102,12 +113,14 @@ Result<AddedTokens> AddedTokens::from_json(const nlohmann::json& list, const Voc
       const auto [it, fresh] = taken.try_emplace(t.id, t.content);
       if (!fresh)
         return fail(ErrorCode::FileFormat,
-                    fmt::format("the added tokens '{}' and '{}' have the same id {}", it->second, t.content, t.id));
+                    fmt::format("the added tokens '{}' and '{}' have the same id {}", it->second,
+                                t.content, t.id));
       tokens.push_back(std::move(t));
     }
   }
   if (const std::size_t n = count_prefixes(tokens); n > 0)
-    warnings.push_back(fmt::format("added tokens: {} begin with another one (prefix); the longest is taken", n));
+    warnings.push_back(
+        fmt::format("added tokens: {} begin with another one (prefix); the longest is taken", n));
   return from_list(std::move(tokens), normalizer);
 }
 

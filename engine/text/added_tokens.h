@@ -20,10 +20,10 @@ namespace vitrine::engine::text {
 struct AddedToken {
   std::int64_t id = 0;
   std::string content;
-  bool single_word = false;   ///< only where no word character touches it
-  bool lstrip = false;        ///< takes the white space on its left
+  bool single_word = false;  ///< only where no word character touches it
+  bool lstrip = false;       ///< takes the white space on its left
   bool rstrip = false;
-  bool normalized = false;    ///< looked for in the normalised text
+  bool normalized = false;  ///< looked for in the normalised text
   bool special = false;
 };
 
@@ -33,7 +33,8 @@ class WordFinder {
   void add(std::string_view word, std::size_t value);
   [[nodiscard]] bool empty() const { return values_.size() <= 1; }
   /// Longest word that begins at `at`, as its value and length; length 0 if none does.
-  [[nodiscard]] std::pair<std::size_t, std::size_t> longest_at(std::string_view text, std::size_t at) const;
+  [[nodiscard]] std::pair<std::size_t, std::size_t> longest_at(std::string_view text,
+                                                               std::size_t at) const;
 
  private:
   std::unordered_map<std::uint64_t, std::uint32_t> next_;
@@ -42,11 +43,15 @@ class WordFinder {
 
 class AddedTokens {
  public:
-  /// From the `added_tokens` of a tokenizer.json. Of tokens that are prefixes of each other the longest wins.
+  /// From the `added_tokens` of a tokenizer.json. Of tokens that are prefixes of each other the
+  /// longest wins.
   /// @error FileFormat, FileLimit; every message says "added token"
-  [[nodiscard]] static Result<AddedTokens> from_json(const nlohmann::json& list, const Vocabulary& vocabulary,
-                                                     const Normalizer& normalizer, std::vector<std::string>& warnings);
-  [[nodiscard]] static AddedTokens from_list(std::vector<AddedToken> tokens, const Normalizer& normalizer);
+  [[nodiscard]] static Result<AddedTokens> from_json(const nlohmann::json& list,
+                                                     const Vocabulary& vocabulary,
+                                                     const Normalizer& normalizer,
+                                                     std::vector<std::string>& warnings);
+  [[nodiscard]] static AddedTokens from_list(std::vector<AddedToken> tokens,
+                                             const Normalizer& normalizer);
 
   /// Cuts added tokens out and normalises what lies between them.
   [[nodiscard]] std::vector<Piece> extract(MappedText text, const Normalizer& normalizer) const;
@@ -54,7 +59,9 @@ class AddedTokens {
   /// nullptr if the id is not an added token.
   [[nodiscard]] const AddedToken* find(std::int64_t id) const;
   [[nodiscard]] std::int64_t id_of(std::string_view content) const;
-  [[nodiscard]] std::int64_t largest_id() const { return by_id_.empty() ? -1 : by_id_.rbegin()->first; }
+  [[nodiscard]] std::int64_t largest_id() const {
+    return by_id_.empty() ? -1 : by_id_.rbegin()->first;
+  }
 
  private:
   void cut(MappedText&& text, const WordFinder& finder, std::vector<Piece>& out) const;

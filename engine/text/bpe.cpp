@@ -31,14 +31,16 @@ struct Candidate {
   std::uint32_t rank;
   int at;
   std::uint32_t id;
-  std::int64_t left, right;   ///< what the two symbols were when it was queued
+  std::int64_t left, right;  ///< what the two symbols were when it was queued
   bool operator<(const Candidate& o) const { return rank != o.rank ? rank > o.rank : at > o.at; }
 };
 
 class Bpe final : public SubwordModel {
  public:
   Bpe(Vocabulary vocabulary, MergeTable merges, BpeOptions options)
-      : SubwordModel(std::move(vocabulary)), merges_(std::move(merges)), options_(std::move(options)),
+      : SubwordModel(std::move(vocabulary)),
+        merges_(std::move(merges)),
+        options_(std::move(options)),
         unknown_(this->vocabulary().id_of(options_.unknown)) {
     if (options_.byte_fallback) bytes_ = byte_tokens(this->vocabulary());
   }
@@ -87,7 +89,8 @@ class Bpe final : public SubwordModel {
       if (id >= 0) {
         add(id, at, end);
       } else if (!bytes_.empty()) {
-        for (std::size_t i = at; i < end; ++i) add(bytes_[static_cast<unsigned char>(piece[i])], i, i + 1);
+        for (std::size_t i = at; i < end; ++i)
+          add(bytes_[static_cast<unsigned char>(piece[i])], i, i + 1);
       } else if (unknown_ >= 0) {
         if (last_unknown && options_.fuse_unknown) {
           symbols.back().end = end;
@@ -136,7 +139,8 @@ class Bpe final : public SubwordModel {
 };
 
 Result<std::vector<std::pair<std::string, std::string>>> read_merges(const nlohmann::json& list) {
-  if (!list.is_array()) return fail(ErrorCode::FileFormat, "expected merges to be a list, came " + brief(list));
+  if (!list.is_array())
+    return fail(ErrorCode::FileFormat, "expected merges to be a list, came " + brief(list));
   std::vector<std::pair<std::string, std::string>> out;
   out.reserve(list.size());
   for (std::size_t i = 0; i < list.size(); ++i) {
@@ -190,7 +194,8 @@ std::vector<std::int64_t> byte_tokens(const Vocabulary& vocabulary) {
   return out;
 }
 
-Result<ModelPtr> make_bpe(Vocabulary vocabulary, const std::vector<std::pair<std::string, std::string>>& merges,
+Result<ModelPtr> make_bpe(Vocabulary vocabulary,
+                          const std::vector<std::pair<std::string, std::string>>& merges,
                           BpeOptions options, std::vector<std::string>& warnings) {
   MergeTable table;
   table.reserve(merges.size());
@@ -199,26 +204,38 @@ Result<ModelPtr> make_bpe(Vocabulary vocabulary, const std::vector<std::pair<std
   std::size_t duplicates = 0;
   for (std::size_t i = 0; i < merges.size(); ++i) {
     const auto& [left, right] = merges[i];
-    const bool drop = !options.continuing_prefix.empty() && right.starts_with(options.continuing_prefix);
-    const std::string joined = left + (drop ? right.substr(options.continuing_prefix.size()) : right);
-    const std::int64_t a = vocabulary.id_of(left), b = vocabulary.id_of(right), c = vocabulary.id_of(joined);
-    for (const auto& [id, name] : {std::pair{a, &left}, std::pair{b, &right}, std::pair{c, &joined}})
+    const bool drop =
+        !options.continuing_prefix.empty() && right.starts_with(options.continuing_prefix);
+    const std::string joined =
+        left + (drop ? right.substr(options.continuing_prefix.size()) : right);
+    const std::int64_t a = vocabulary.id_of(left), b = vocabulary.id_of(right),
+                       c = vocabulary.id_of(joined);
+    for (const auto& [id, name] :
+         {std::pair{a, &left}, std::pair{b, &right}, std::pair{c, &joined}})
       if (id < 0)
-        return fail(ErrorCode::FileFormat,
-                    fmt::format("merges: merge {} ('{}' '{}') needs '{}', which is not in the vocab", i, left, right, *name));
-    if (!table.insert_or_assign(pair_key(a, b), Merge{static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(c)}).second)
+        return fail(
+            ErrorCode::FileFormat,
+            fmt::format("merges: merge {} ('{}' '{}') needs '{}', which is not in the vocab", i,
+                        left, right, *name));
+    if (!table
+             .insert_or_assign(pair_key(a, b),
+                               Merge{static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(c)})
+             .second)
       ++duplicates;
     made_by.try_emplace(joined, i);
   }
   if (duplicates > 0) warnings.push_back(fmt::format("merges: {} duplicate merges", duplicates));
   if (const std::size_t late = out_of_order(merges, made_by); late > 0)
-    warnings.push_back(fmt::format("merges: {} are listed before the merge that makes one of their parts (order)", late));
+    warnings.push_back(fmt::format(
+        "merges: {} are listed before the merge that makes one of their parts (order)", late));
   if (!options.unknown.empty() && vocabulary.id_of(options.unknown) < 0) {
-    warnings.push_back(fmt::format("model: the unk_token '{}' is not in the vocab", options.unknown));
+    warnings.push_back(
+        fmt::format("model: the unk_token '{}' is not in the vocab", options.unknown));
     options.unknown.clear();
   }
   if (options.byte_fallback && byte_tokens(vocabulary).empty())
-    warnings.push_back("model: byte_fallback is on, but the vocab lacks byte tokens <0x00> to <0xFF>");
+    warnings.push_back(
+        "model: byte_fallback is on, but the vocab lacks byte tokens <0x00> to <0xFF>");
   return std::make_unique<const Bpe>(std::move(vocabulary), std::move(table), std::move(options));
 }
 
@@ -234,7 +251,8 @@ Result<ModelPtr> bpe_from_json(const nlohmann::json& config, std::vector<std::st
   if (const auto* dropout = f.find("dropout"); dropout != nullptr) {
     if (!dropout->is_number() || dropout->get<double>() < 0 || dropout->get<double>() > 1)
       return f.wrong("dropout", "a number from 0 to 1");
-    if (dropout->get<double>() > 0) warnings.emplace_back("model: dropout is left off, so that results repeat");
+    if (dropout->get<double>() > 0)
+      warnings.emplace_back("model: dropout is left off, so that results repeat");
   }
   const auto* vocab = f.find("vocab");
   if (vocab == nullptr) return f.wrong("vocab", "an object");

@@ -11,7 +11,8 @@ namespace vitrine::engine::text {
 [[nodiscard]] char32_t visible_of_byte(unsigned char byte);
 /// The byte that a code point stands for, or nothing.
 [[nodiscard]] std::optional<unsigned char> byte_of_visible(char32_t c);
-/// The bytes that a token spelled in that alphabet stands for, or nothing if a code point is outside it.
+/// The bytes that a token spelled in that alphabet stands for, or nothing if a code point is
+/// outside it.
 [[nodiscard]] std::optional<std::string> bytes_of_visible(std::string_view token);
 
 }  // namespace vitrine::engine::text

@@ -57,13 +57,16 @@ std::uint32_t offset_of(std::uint32_t unit) { return (unit >> 10) << ((unit & (1
 
 Result<Charsmap> Charsmap::from_base64(std::string_view text) {
   VITRINE_TRY(const std::string bytes, decode_base64(text));
-  if (bytes.size() < 8) return refuse(fmt::format("has {} bytes, expected at least 8", bytes.size()));
+  if (bytes.size() < 8)
+    return refuse(fmt::format("has {} bytes, expected at least 8", bytes.size()));
   const std::uint32_t trie_bytes = u32_at(bytes, 0);
   if (trie_bytes == 0 || trie_bytes % 4 != 0 || trie_bytes > bytes.size() - 4)
-    return refuse(fmt::format("says its trie has {} bytes, the data has {}", trie_bytes, bytes.size() - 4));
+    return refuse(
+        fmt::format("says its trie has {} bytes, the data has {}", trie_bytes, bytes.size() - 4));
   Charsmap map;
   map.trie_.reserve(trie_bytes / 4);
-  for (std::size_t at = 4; at < 4 + std::size_t{trie_bytes}; at += 4) map.trie_.push_back(u32_at(bytes, at));
+  for (std::size_t at = 4; at < 4 + std::size_t{trie_bytes}; at += 4)
+    map.trie_.push_back(u32_at(bytes, at));
   map.replacements_ = bytes.substr(4 + std::size_t{trie_bytes});
   if (map.replacements_.empty() || map.replacements_.back() != '\0')
     return refuse("does not end in a zero-terminated replacement");

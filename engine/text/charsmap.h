@@ -10,8 +10,8 @@
 
 namespace vitrine::engine::text {
 
-/// SentencePiece's `precompiled_charsmap`: a double-array trie of UTF-8 sequences and what replaces them.
-/// Layout: u32 trie bytes, the trie as u32 units (Darts), then zero-terminated replacements.
+/// SentencePiece's `precompiled_charsmap`: a double-array trie of UTF-8 sequences and what replaces
+/// them. Layout: u32 trie bytes, the trie as u32 units (Darts), then zero-terminated replacements.
 /// @source Kudo and Richardson 2018, arXiv:1808.06226
 class Charsmap {
  public:
@@ -22,7 +22,8 @@ class Charsmap {
   [[nodiscard]] MappedText apply(const MappedText& in) const;
 
  private:
-  /// The replacement of the shortest key that begins `key`, as the original library takes it; false if none.
+  /// The replacement of the shortest key that begins `key`, as the original library takes it; false
+  /// if none.
   bool lookup(std::string_view key, std::string_view& replacement) const;
 
   std::vector<std::uint32_t> trie_;

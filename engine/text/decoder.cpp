@@ -17,7 +17,8 @@ using Tokens = std::vector<std::string>;
 
 std::string replace_all(std::string_view in, const Pattern& what, std::string_view with) {
   std::string out;
-  for (const Match& m : what.find(in)) out += m.matched ? with : in.substr(m.begin, m.end - m.begin);
+  for (const Match& m : what.find(in))
+    out += m.matched ? with : in.substr(m.begin, m.end - m.begin);
   return out;
 }
 std::string replace_all(std::string_view in, std::string what, std::string_view with) {
@@ -51,8 +52,9 @@ Tokens decode_bytes(const Tokens& tokens, const std::string& word_end) {
 
 std::string clean_up(std::string s) {
   static const std::vector<std::pair<std::string, std::string>> kRules = {
-      {" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"},
-      {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+      {" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
+      {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
+      {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   for (const auto& [from, to] : kRules)
     if (s.find(from) != std::string::npos) s = replace_all(s, from, to);
   return s;
@@ -60,7 +62,8 @@ std::string clean_up(std::string s) {
 
 Tokens decode_word_piece(Tokens tokens, const std::string& prefix, bool cleanup) {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    if (i > 0) tokens[i] = tokens[i].starts_with(prefix) ? tokens[i].substr(prefix.size()) : " " + tokens[i];
+    if (i > 0)
+      tokens[i] = tokens[i].starts_with(prefix) ? tokens[i].substr(prefix.size()) : " " + tokens[i];
     if (cleanup) tokens[i] = clean_up(std::move(tokens[i]));
   }
   return tokens;
@@ -128,7 +131,8 @@ Status Decoder::add_text_step(const std::string& type, const nlohmann::json& con
     return {};
   }
   const auto* pattern = f.find("pattern");
-  if (pattern == nullptr || !pattern->is_object()) return f.wrong("pattern", "{\"String\": ...} or {\"Regex\": ...}");
+  if (pattern == nullptr || !pattern->is_object())
+    return f.wrong("pattern", "{\"String\": ...} or {\"Regex\": ...}");
   VITRINE_TRY(const std::string content, f.text("content"));
   const Fields p(*pattern, "decoder Replace pattern");
   Pattern what;
@@ -148,7 +152,9 @@ Status Decoder::add_text_step(const std::string& type, const nlohmann::json& con
 
 Status Decoder::add(const nlohmann::json& config, const std::string& word_end, int depth) {
   if (config.is_null()) return {};
-  if (depth > kMaxDepth) return fail(ErrorCode::FileLimit, fmt::format("decoder: nested deeper than {} levels", kMaxDepth));
+  if (depth > kMaxDepth)
+    return fail(ErrorCode::FileLimit,
+                fmt::format("decoder: nested deeper than {} levels", kMaxDepth));
   const Fields f(config, "decoder");
   VITRINE_CHECK(f.require_object());
   VITRINE_TRY(const std::string type, f.text("type"));
@@ -164,18 +170,23 @@ Status Decoder::add(const nlohmann::json& config, const std::string& word_end, i
   } else if (type == "WordPiece") {
     VITRINE_TRY(const std::string prefix, f.text_or("prefix", "##"));
     VITRINE_TRY(const bool cleanup, f.flag_or("cleanup", true));
-    steps_.emplace_back([prefix, cleanup](Tokens t) { return decode_word_piece(std::move(t), prefix, cleanup); });
+    steps_.emplace_back(
+        [prefix, cleanup](Tokens t) { return decode_word_piece(std::move(t), prefix, cleanup); });
   } else if (type == "BPEDecoder") {
     VITRINE_TRY(const std::string suffix, f.text_or("suffix", "</w>"));
     steps_.emplace_back([suffix](Tokens t) {
-      for (std::size_t i = 0; i < t.size(); ++i) t[i] = replace_all(t[i], suffix, i + 1 == t.size() ? "" : " ");
+      for (std::size_t i = 0; i < t.size(); ++i)
+        t[i] = replace_all(t[i], suffix, i + 1 == t.size() ? "" : " ");
       return t;
     });
   } else if (type == "Metaspace") {
     VITRINE_TRY(const std::string mark, f.text_or("replacement", "\u2581"));
     VITRINE_TRY(const bool old_prefix, f.flag_or("add_prefix_space", true));
-    VITRINE_TRY(const std::string scheme, f.text_or("prepend_scheme", old_prefix ? "always" : "never"));
-    steps_.emplace_back([mark, scheme](Tokens t) { return decode_metaspace(std::move(t), mark, scheme != "never"); });
+    VITRINE_TRY(const std::string scheme,
+                f.text_or("prepend_scheme", old_prefix ? "always" : "never"));
+    steps_.emplace_back([mark, scheme](Tokens t) {
+      return decode_metaspace(std::move(t), mark, scheme != "never");
+    });
   } else if (type == "ByteFallback") {
     steps_.emplace_back(decode_fallback);
   } else if (type == "Fuse") {

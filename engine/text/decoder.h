@@ -13,11 +13,12 @@ namespace vitrine::engine::text {
 /// Turns the spellings of tokens back into text.
 class Decoder {
  public:
-  /// From the `decoder` of a tokenizer.json (null: spellings joined by spaces). Knows ByteLevel, WordPiece,
-  /// BPEDecoder, Metaspace, ByteFallback, Fuse, Strip, Replace and Sequence.
+  /// From the `decoder` of a tokenizer.json (null: spellings joined by spaces). Knows ByteLevel,
+  /// WordPiece, BPEDecoder, Metaspace, ByteFallback, Fuse, Strip, Replace and Sequence.
   /// @param word_end the model's end-of-word mark, which a ByteLevel decoder turns into a space
   /// @error FileFormat, Unsupported naming the decoder
-  [[nodiscard]] static Result<Decoder> from_json(const nlohmann::json& config, const std::string& word_end);
+  [[nodiscard]] static Result<Decoder> from_json(const nlohmann::json& config,
+                                                 const std::string& word_end);
 
   [[nodiscard]] std::string apply(std::vector<std::string> tokens) const;
 

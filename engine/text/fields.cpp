@@ -12,7 +12,8 @@ std::string brief(const nlohmann::json& value) {
   return s;
 }
 
-bool whole_within(const nlohmann::json& value, std::int64_t low, std::int64_t high, std::int64_t& out) {
+bool whole_within(const nlohmann::json& value, std::int64_t low, std::int64_t high,
+                  std::int64_t& out) {
   if (value.is_number_unsigned()) {
     const auto u = value.get<std::uint64_t>();
     if (u > static_cast<std::uint64_t>(INT64_MAX)) return false;
@@ -28,13 +29,14 @@ bool whole_within(const nlohmann::json& value, std::int64_t low, std::int64_t hi
 tl::unexpected<Error> Fields::wrong(const char* key, const std::string& expected) const {
   const auto it = object_.is_object() ? object_.find(key) : object_.end();
   const bool there = object_.is_object() && it != object_.end();
-  return fail(ErrorCode::FileFormat,
-              fmt::format("{}: expected '{}' to be {}, came {}", where_, key, expected, there ? brief(*it) : "nothing"));
+  return fail(ErrorCode::FileFormat, fmt::format("{}: expected '{}' to be {}, came {}", where_, key,
+                                                 expected, there ? brief(*it) : "nothing"));
 }
 
 Status Fields::require_object() const {
   if (object_.is_object()) return {};
-  return fail(ErrorCode::FileFormat, fmt::format("expected {} to be an object, came {}", where_, brief(object_)));
+  return fail(ErrorCode::FileFormat,
+              fmt::format("expected {} to be an object, came {}", where_, brief(object_)));
 }
 
 const nlohmann::json* Fields::find(const char* key) const {
@@ -66,7 +68,8 @@ Result<std::int64_t> Fields::whole_or(const char* key, std::int64_t otherwise, s
   const nlohmann::json* v = find(key);
   if (v == nullptr) return otherwise;
   std::int64_t out = 0;
-  if (!whole_within(*v, low, high, out)) return wrong(key, fmt::format("a whole number from {} to {}", low, high));
+  if (!whole_within(*v, low, high, out))
+    return wrong(key, fmt::format("a whole number from {} to {}", low, high));
   return out;
 }
 

@@ -21,8 +21,9 @@ void MappedText::push(char32_t c, Span span) {
 }
 
 MappedText MappedText::slice(std::size_t begin, std::size_t end) const {
-  return {text.substr(begin, end - begin), {spans.begin() + static_cast<std::ptrdiff_t>(begin),
-                                            spans.begin() + static_cast<std::ptrdiff_t>(end)}};
+  return {text.substr(begin, end - begin),
+          {spans.begin() + static_cast<std::ptrdiff_t>(begin),
+           spans.begin() + static_cast<std::ptrdiff_t>(end)}};
 }
 
 Span MappedText::span(std::size_t begin, std::size_t end) const {

@@ -27,7 +27,9 @@ MappedText each_code_point(const MappedText& in, F&& f) {
   return out;
 }
 
-MappedText normalise(const MappedText& in, NormalForm form) { return in.rewritten(normal_form(in.text, form)); }
+MappedText normalise(const MappedText& in, NormalForm form) {
+  return in.rewritten(normal_form(in.text, form));
+}
 
 bool is_ascii(const std::string& s) {
   for (const char c : s)
@@ -121,7 +123,8 @@ Status Normalizer::add_bert(const nlohmann::json& config) {
 Status Normalizer::add_replace(const nlohmann::json& config) {
   const Fields f(config, "normalizer Replace");
   const nlohmann::json* pattern = f.find("pattern");
-  if (pattern == nullptr || !pattern->is_object()) return f.wrong("pattern", "{\"String\": ...} or {\"Regex\": ...}");
+  if (pattern == nullptr || !pattern->is_object())
+    return f.wrong("pattern", "{\"String\": ...} or {\"Regex\": ...}");
   VITRINE_TRY(const std::string content, f.text("content"));
   const Fields p(*pattern, "normalizer Replace pattern");
   Pattern what;
@@ -131,15 +134,19 @@ Status Normalizer::add_replace(const nlohmann::json& config) {
   } else {
     VITRINE_TRY(const std::string literal, p.text("String"));
     if (literal.empty())
-      return fail(ErrorCode::FileFormat, "normalizer Replace: the String pattern is empty and would match everywhere");
+      return fail(ErrorCode::FileFormat,
+                  "normalizer Replace: the String pattern is empty and would match everywhere");
     what = Pattern::literal(literal);
   }
-  const double factor = static_cast<double>(content.size()) / static_cast<double>(what.least_bytes());
+  const double factor =
+      static_cast<double>(content.size()) / static_cast<double>(what.least_bytes());
   if (factor > 1) growth_ *= factor;
   if (growth_ > kMaxGrowth)
-    return fail(ErrorCode::FileLimit,
-                fmt::format("normalizer: the Replace steps could make a text {:.3g} times longer, the limit is {}",
-                            growth_, kMaxGrowth));
+    return fail(
+        ErrorCode::FileLimit,
+        fmt::format(
+            "normalizer: the Replace steps could make a text {:.3g} times longer, the limit is {}",
+            growth_, kMaxGrowth));
   steps_.emplace_back([what, content](const MappedText& in) { return replace(in, what, content); });
   return {};
 }
@@ -147,12 +154,14 @@ Status Normalizer::add_replace(const nlohmann::json& config) {
 Status Normalizer::add(const nlohmann::json& config, int depth) {
   if (config.is_null()) return {};
   if (depth > kMaxDepth)
-    return fail(ErrorCode::FileLimit, fmt::format("normalizer: nested deeper than {} levels", kMaxDepth));
+    return fail(ErrorCode::FileLimit,
+                fmt::format("normalizer: nested deeper than {} levels", kMaxDepth));
   const Fields f(config, "normalizer");
   VITRINE_CHECK(f.require_object());
   VITRINE_TRY(const std::string type, f.text("type"));
   const auto form = [this](NormalForm n) -> Status {
-    steps_.emplace_back([n](const MappedText& in) { return is_ascii(in.text) ? in : normalise(in, n); });
+    steps_.emplace_back(
+        [n](const MappedText& in) { return is_ascii(in.text) ? in : normalise(in, n); });
     return {};
   };
   if (type == "Sequence") {

@@ -16,9 +16,10 @@ class Normalizer {
  public:
   using Step = std::function<MappedText(const MappedText&)>;
 
-  /// From the `normalizer` of a tokenizer.json (null: nothing). Knows BertNormalizer, NFC, NFD, NFKC, NFKD,
-  /// Lowercase, Strip, StripAccents, Replace, Prepend, Precompiled and Sequence.
-  /// @error FileFormat, Unsupported (unknown type), FileLimit (Replace steps that would multiply the text)
+  /// From the `normalizer` of a tokenizer.json (null: nothing). Knows BertNormalizer, NFC, NFD,
+  /// NFKC, NFKD, Lowercase, Strip, StripAccents, Replace, Prepend, Precompiled and Sequence.
+  /// @error FileFormat, Unsupported (unknown type), FileLimit (Replace steps that would multiply
+  /// the text)
   [[nodiscard]] static Result<Normalizer> from_json(const nlohmann::json& config);
 
   [[nodiscard]] MappedText apply(MappedText text) const;
@@ -30,7 +31,7 @@ class Normalizer {
   Status add_replace(const nlohmann::json& config);
 
   std::vector<Step> steps_;
-  double growth_ = 1;   ///< how many times longer the steps may make a text
+  double growth_ = 1;  ///< how many times longer the steps may make a text
 };
 
 }  // namespace vitrine::engine::text

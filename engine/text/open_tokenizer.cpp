@@ -26,7 +26,8 @@ Result<std::string> read_text(const fs::path& path) {
   const auto size = fs::file_size(path, code);
   if (code) return fail_file(ErrorCode::FileMissing, path.string(), "cannot be read");
   if (size > kMaxFile)
-    return fail_file(ErrorCode::FileLimit, path.string(), fmt::format("has {} bytes, the limit is {}", size, kMaxFile));
+    return fail_file(ErrorCode::FileLimit, path.string(),
+                     fmt::format("has {} bytes, the limit is {}", size, kMaxFile));
   std::ifstream in(path, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(in), {}};
   for (std::size_t at = 0; at < text.size();) {
@@ -45,7 +46,9 @@ Result<std::vector<std::string>> read_lines(const fs::path& path) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     if (end - at > kMaxLine)
       return fail_file(ErrorCode::FileLimit, path.string(),
-                       fmt::format("line {} is {} bytes long, the limit is {}", lines.size() + 1, end - at, kMaxLine), at);
+                       fmt::format("line {} is {} bytes long, the limit is {}", lines.size() + 1,
+                                   end - at, kMaxLine),
+                       at);
     lines.push_back(text.substr(at, end - at));
     at = end + 1;
   }
@@ -58,19 +61,22 @@ Result<json> vocab_of_lines(const fs::path& path) {
   json vocab = json::object();
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto refuse = [&](const std::string& what) {
-      return fail_file(ErrorCode::FileFormat, path.string(), fmt::format("line {} {}", i + 1, what));
+      return fail_file(ErrorCode::FileFormat, path.string(),
+                       fmt::format("line {} {}", i + 1, what));
     };
     if (lines[i].empty()) return refuse("is blank, so that the ids after it would be doubtful");
     if (lines[i].find('\0') != std::string::npos) return refuse("holds a NUL byte");
     if (lines[i].back() == '\r') return refuse("ends in a carriage return (CR LF line ends)");
-    if (vocab.contains(lines[i])) return refuse(fmt::format("is a duplicate of the token '{}'", lines[i]));
+    if (vocab.contains(lines[i]))
+      return refuse(fmt::format("is a duplicate of the token '{}'", lines[i]));
     vocab[lines[i]] = i;
   }
   return vocab;
 }
 
 json special(const json& vocab, const std::string& token) {
-  return {{"id", vocab.value(token, 0)}, {"content", token}, {"special", true}, {"normalized", false}};
+  return {
+      {"id", vocab.value(token, 0)}, {"content", token}, {"special", true}, {"normalized", false}};
 }
 
 bool flag_in(const json& config, const char* key, bool otherwise) {
@@ -85,13 +91,17 @@ json bert_file(const json& vocab, const json& config) {
   json file = {{"version", "1.0"}, {"added_tokens", json::array()}};
   for (const char* token : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"})
     if (vocab.contains(token)) file["added_tokens"].push_back(special(vocab, token));
-  file["normalizer"] = {{"type", "BertNormalizer"}, {"clean_text", true},
-                        {"handle_chinese_chars", flag_in(config, "tokenize_chinese_chars", true)}, {"lowercase", lower}};
+  file["normalizer"] = {{"type", "BertNormalizer"},
+                        {"clean_text", true},
+                        {"handle_chinese_chars", flag_in(config, "tokenize_chinese_chars", true)},
+                        {"lowercase", lower}};
   file["pre_tokenizer"] = {{"type", "BertPreTokenizer"}};
   file["decoder"] = {{"type", "WordPiece"}};
   file["model"] = {{"type", "WordPiece"}, {"vocab", vocab}};
   if (vocab.contains("[CLS]") && vocab.contains("[SEP]"))
-    file["post_processor"] = {{"type", "BertProcessing"}, {"cls", {"[CLS]", vocab["[CLS]"]}}, {"sep", {"[SEP]", vocab["[SEP]"]}}};
+    file["post_processor"] = {{"type", "BertProcessing"},
+                              {"cls", {"[CLS]", vocab["[CLS]"]}},
+                              {"sep", {"[SEP]", vocab["[SEP]"]}}};
   return file;
 }
 
@@ -106,10 +116,13 @@ json bpe_model(const json& vocab, const std::vector<std::string>& lines) {
   return {{"type", "BPE"}, {"vocab", vocab}, {"merges", merges}};
 }
 
-/// What a folder with `vocab.json` and `merges.txt` means: CLIP by its start token, RoBERTa by <s>, GPT-2 otherwise.
+/// What a folder with `vocab.json` and `merges.txt` means: CLIP by its start token, RoBERTa by <s>,
+/// GPT-2 otherwise.
 json bpe_file(const json& vocab, const std::vector<std::string>& lines, const json& config) {
-  json file = {{"version", "1.0"}, {"model", bpe_model(vocab, lines)}, {"added_tokens", json::array()}};
-  for (const char* token : {"<|startoftext|>", "<|endoftext|>", "<s>", "</s>", "<pad>", "<unk>", "<mask>"})
+  json file = {
+      {"version", "1.0"}, {"model", bpe_model(vocab, lines)}, {"added_tokens", json::array()}};
+  for (const char* token :
+       {"<|startoftext|>", "<|endoftext|>", "<s>", "</s>", "<pad>", "<unk>", "<mask>"})
     if (vocab.contains(token)) file["added_tokens"].push_back(special(vocab, token));
   const bool prefix = flag_in(config, "add_prefix_space", false);
   json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", prefix}, {"trim_offsets", false}};
@@ -117,20 +130,27 @@ json bpe_file(const json& vocab, const std::vector<std::string>& lines, const js
   file["decoder"] = {{"type", "ByteLevel"}};
   if (vocab.contains("<|startoftext|>") && vocab.contains("<|endoftext|>")) {
     const json space = {{"type", "Replace"}, {"pattern", {{"Regex", R"(\s+)"}}}, {"content", " "}};
-    file["normalizer"] = {{"type", "Sequence"},
-                          {"normalizers", json::array({{{"type", "NFC"}}, space, {{"type", "Lowercase"}}})}};
+    file["normalizer"] = {
+        {"type", "Sequence"},
+        {"normalizers", json::array({{{"type", "NFC"}}, space, {{"type", "Lowercase"}}})}};
     bytes["add_prefix_space"] = false;
-    const json words = {{"type", "Split"}, {"behavior", "Removed"}, {"invert", true},
-                        {"pattern", {{"Regex", R"('s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)"}}}};
+    const json words = {
+        {"type", "Split"},
+        {"behavior", "Removed"},
+        {"invert", true},
+        {"pattern", {{"Regex", R"('s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)"}}}};
     file["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", json::array({words, bytes})}};
     file["model"]["end_of_word_suffix"] = "</w>";
     file["model"]["unk_token"] = "<|endoftext|>";
-    file["post_processor"] = {{"type", "RobertaProcessing"}, {"trim_offsets", false},
+    file["post_processor"] = {{"type", "RobertaProcessing"},
+                              {"trim_offsets", false},
                               {"cls", {"<|startoftext|>", vocab["<|startoftext|>"]}},
                               {"sep", {"<|endoftext|>", vocab["<|endoftext|>"]}}};
   } else if (vocab.contains("<s>") && vocab.contains("</s>")) {
-    file["post_processor"] = {{"type", "RobertaProcessing"}, {"add_prefix_space", prefix},
-                              {"cls", {"<s>", vocab["<s>"]}}, {"sep", {"</s>", vocab["</s>"]}}};
+    file["post_processor"] = {{"type", "RobertaProcessing"},
+                              {"add_prefix_space", prefix},
+                              {"cls", {"<s>", vocab["<s>"]}},
+                              {"sep", {"</s>", vocab["</s>"]}}};
   }
   return file;
 }
@@ -169,7 +189,8 @@ Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const fs::path& where) {
     return tokenizer_from_json(file, config, whole.string());
   }
   VITRINE_TRY(const json config, config_of(folder));
-  const fs::path words = folder / "vocab.json", merges = folder / "merges.txt", lines = folder / "vocab.txt";
+  const fs::path words = folder / "vocab.json", merges = folder / "merges.txt",
+                 lines = folder / "vocab.txt";
   if (is_file_at(words) && is_file_at(merges)) {
     VITRINE_TRY(const json vocab, read_json_file(words));
     VITRINE_TRY(const auto merge_lines, read_lines(merges));
@@ -183,8 +204,9 @@ Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const fs::path& where) {
     VITRINE_TRY(const json vocab, read_json_file(words));
     return open_characters(words, vocab);
   }
-  return fail_file(ErrorCode::FileMissing, folder.string(),
-                   "has no tokenizer: expected tokenizer.json, vocab.txt, or vocab.json with merges.txt");
+  return fail_file(
+      ErrorCode::FileMissing, folder.string(),
+      "has no tokenizer: expected tokenizer.json, vocab.txt, or vocab.json with merges.txt");
 }
 
 }  // namespace vitrine::engine

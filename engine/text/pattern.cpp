@@ -31,12 +31,13 @@ class Translator {
 
  private:
   struct Group {
-    bool repeats = false;   ///< something inside repeats without bound
+    bool repeats = false;  ///< something inside repeats without bound
   };
 
   tl::unexpected<Error> refuse(const std::string& what) const {
-    return fail(ErrorCode::Unsupported, fmt::format("{}: the regex pattern '{}' has {} at character {}", where_,
-                                                    std::string(source_.substr(0, 60)), what, at_));
+    return fail(ErrorCode::Unsupported,
+                fmt::format("{}: the regex pattern '{}' has {} at character {}", where_,
+                            std::string(source_.substr(0, 60)), what, at_));
   }
   [[nodiscard]] bool ahead(std::string_view s) const { return source_.substr(at_, s.size()) == s; }
   void copy(std::size_t n) {
@@ -127,13 +128,20 @@ class Translator {
       return {};
     };
     switch (c) {
-      case 's': return put(kSpaces, false);
-      case 'S': return put(kSpaces, true);
-      case 'd': return put(R"(\p{Nd})", false);
-      case 'D': return put(R"(\p{Nd})", true);
-      case 'w': return put(kWord, false);
-      case 'W': return put(kWord, true);
-      default: break;
+      case 's':
+        return put(kSpaces, false);
+      case 'S':
+        return put(kSpaces, true);
+      case 'd':
+        return put(R"(\p{Nd})", false);
+      case 'D':
+        return put(R"(\p{Nd})", true);
+      case 'w':
+        return put(kWord, false);
+      case 'W':
+        return put(kWord, true);
+      default:
+        break;
     }
     if (c >= '1' && c <= '9') return refuse("a back reference");
     if (c == 'b' || c == 'B' || c == 'h' || c == 'X' || c == 'R' || c == 'G' || c == 'K')
@@ -150,7 +158,8 @@ class Translator {
     const std::size_t length = 3 + kLookahead.size();
     const bool starts = at_ == 0 || source_[at_ - 1] == '|';
     const bool ends = at_ + length == source_.size() || source_[at_ + length] == '|';
-    if (has_tail_ || !starts || !ends || !groups_.empty()) return refuse("a lookahead inside an alternative");
+    if (has_tail_ || !starts || !ends || !groups_.empty())
+      return refuse("a lookahead inside an alternative");
     const std::string_view rest = source_.substr(at_ + length);
     if (rest != R"(|\s+)" && rest != R"(|\s)")
       return refuse("something other than a last alternative \\s+ after the lookahead");
@@ -171,8 +180,8 @@ class Translator {
 std::vector<Match> find_literal(std::string_view text, std::string_view literal) {
   std::vector<Match> out;
   std::size_t last = 0;
-  for (std::size_t at = literal.empty() ? std::string_view::npos : text.find(literal); at != std::string_view::npos;
-       at = text.find(literal, last)) {
+  for (std::size_t at = literal.empty() ? std::string_view::npos : text.find(literal);
+       at != std::string_view::npos; at = text.find(literal, last)) {
     if (at > last) out.push_back({last, at, false});
     last = at + literal.size();
     out.push_back({at, last, true});
@@ -198,16 +207,18 @@ Pattern Pattern::literal(std::string text) {
 Result<Pattern> Pattern::regex(std::string_view source, const std::string& where) {
   if (source.empty()) return fail(ErrorCode::FileFormat, where + ": the regex pattern is empty");
   if (source.size() > kMaxPattern)
-    return fail(ErrorCode::FileLimit, fmt::format("{}: the regex pattern has {} bytes, the limit is {}", where,
-                                                  source.size(), kMaxPattern));
+    return fail(ErrorCode::FileLimit,
+                fmt::format("{}: the regex pattern has {} bytes, the limit is {}", where,
+                            source.size(), kMaxPattern));
   Translator translator(source, where);
   VITRINE_TRY(const std::string translated, translator.run());
   re2::RE2::Options options;
   options.set_log_errors(false);
   auto compiled = std::make_shared<const re2::RE2>(translated, options);
   if (!compiled->ok())
-    return fail(ErrorCode::Unsupported, fmt::format("{}: the regex pattern '{}' cannot be used: {}", where,
-                                                    std::string(source.substr(0, 60)), compiled->error()));
+    return fail(ErrorCode::Unsupported,
+                fmt::format("{}: the regex pattern '{}' cannot be used: {}", where,
+                            std::string(source.substr(0, 60)), compiled->error()));
   Pattern p;
   p.regex_ = std::move(compiled);
   p.has_tail_ = translator.has_tail();
@@ -230,7 +241,8 @@ std::vector<Match> Pattern::find(std::string_view text) const {
     const auto begin = static_cast<std::size_t>(groups[0].data() - text.data());
     std::size_t end = begin + groups[0].size();
     if (has_tail_ && groups[1].data() != nullptr && end < text.size()) {
-      // The run is followed by something visible: the lookahead gives back one code point, unless it is all.
+      // The run is followed by something visible: the lookahead gives back one code point, unless
+      // it is all.
       const std::size_t cut = start_of_last_code_point(text, end);
       if (cut > begin) end = cut;
     }
@@ -251,16 +263,19 @@ Result<SplitBehaviour> split_behaviour(const std::string& name, const std::strin
   if (name == "MergedWithPrevious") return SplitBehaviour::MergedWithPrevious;
   if (name == "MergedWithNext") return SplitBehaviour::MergedWithNext;
   if (name == "Contiguous") return SplitBehaviour::Contiguous;
-  return fail(ErrorCode::Unsupported,
-              fmt::format("{}: unknown behavior '{}'; there are Removed, Isolated, MergedWithPrevious, "
-                          "MergedWithNext and Contiguous", where, name));
+  return fail(
+      ErrorCode::Unsupported,
+      fmt::format("{}: unknown behavior '{}'; there are Removed, Isolated, MergedWithPrevious, "
+                  "MergedWithNext and Contiguous",
+                  where, name));
 }
 
 std::vector<Match> apply_behaviour(std::vector<Match> matches, SplitBehaviour behaviour) {
   std::vector<Match> out;
   const auto join_into = [&out](const Match& m, bool join) {
     if (join && !out.empty()) {
-      out.back() = {std::min(out.back().begin, m.begin), std::max(out.back().end, m.end), m.matched};
+      out.back() = {std::min(out.back().begin, m.begin), std::max(out.back().end, m.end),
+                    m.matched};
     } else {
       out.push_back(m);
     }
@@ -270,7 +285,8 @@ std::vector<Match> apply_behaviour(std::vector<Match> matches, SplitBehaviour be
     case SplitBehaviour::Isolated:
       return matches;
     case SplitBehaviour::Removed:
-      std::copy_if(matches.begin(), matches.end(), std::back_inserter(out), [](const Match& m) { return !m.matched; });
+      std::copy_if(matches.begin(), matches.end(), std::back_inserter(out),
+                   [](const Match& m) { return !m.matched; });
       return out;
     case SplitBehaviour::Contiguous:
       for (const Match& m : matches) join_into(m, !out.empty() && out.back().matched == m.matched);

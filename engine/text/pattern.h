@@ -22,10 +22,10 @@ struct Match {
 
 /// What splits or replaces: a literal, or a regular expression in the dialect of tokenizer files.
 ///
-/// The dialect is Oniguruma's as far as tokenizers use it: classes with Unicode properties, `\s \d \w` over
-/// Unicode, `(?i:...)`, and the one negative lookahead `\s+(?!\S)` as an alternative of its own. It runs on
-/// RE2, so time is linear in the text. Other lookarounds, back references, possessive and nested unbounded
-/// repetitions are refused.
+/// The dialect is Oniguruma's as far as tokenizers use it: classes with Unicode properties, `\s \d
+/// \w` over Unicode, `(?i:...)`, and the one negative lookahead `\s+(?!\S)` as an alternative of
+/// its own. It runs on RE2, so time is linear in the text. Other lookarounds, back references,
+/// possessive and nested unbounded repetitions are refused.
 class Pattern {
  public:
   [[nodiscard]] static Pattern literal(std::string text);
@@ -40,13 +40,15 @@ class Pattern {
  private:
   std::string literal_;
   std::shared_ptr<const re2::RE2> regex_;
-  bool has_tail_ = false;   ///< group 1 is the white space of `\s+(?!\S)`
+  bool has_tail_ = false;  ///< group 1 is the white space of `\s+(?!\S)`
 };
 
 enum class SplitBehaviour { Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous };
 
-[[nodiscard]] Result<SplitBehaviour> split_behaviour(const std::string& name, const std::string& where);
+[[nodiscard]] Result<SplitBehaviour> split_behaviour(const std::string& name,
+                                                     const std::string& where);
 /// Joins or drops ranges as the behaviour says; what is left becomes pieces.
-[[nodiscard]] std::vector<Match> apply_behaviour(std::vector<Match> matches, SplitBehaviour behaviour);
+[[nodiscard]] std::vector<Match> apply_behaviour(std::vector<Match> matches,
+                                                 SplitBehaviour behaviour);
 
 }  // namespace vitrine::engine::text

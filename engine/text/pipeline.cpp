@@ -76,12 +76,15 @@ void share(std::size_t room, std::size_t& a, std::size_t& b) {
 
 Result<std::vector<Token>> PipelineTokenizer::tokens_of(std::string_view text) const {
   if (text.size() > kMaxText)
-    return fail(ErrorCode::InvalidInput, fmt::format("the text has {} bytes, the limit is {}", text.size(), kMaxText));
+    return fail(ErrorCode::InvalidInput,
+                fmt::format("the text has {} bytes, the limit is {}", text.size(), kMaxText));
   std::vector<Piece> pieces = s_.added.extract(MappedText::of(text), s_.normalizer);
   s_.pre.apply(pieces);
   std::vector<Token> out;
   std::vector<Part> parts;
-  const auto push = [&out](std::int64_t id, Span span) { out.push_back({id, span.begin, span.end, 0, false}); };
+  const auto push = [&out](std::int64_t id, Span span) {
+    out.push_back({id, span.begin, span.end, 0, false});
+  };
   for (const Piece& piece : pieces) {
     if (piece.token >= 0) {
       push(piece.token, piece.text.span(0, piece.text.text.size()));
@@ -112,18 +115,21 @@ Result<Encoding> PipelineTokenizer::encode(std::string_view text, bool add_speci
   return Encoding{s_.post.assemble({std::move(tokens)}, add_special), false};
 }
 
-Result<Encoding> PipelineTokenizer::encode_pair(std::string_view a, std::string_view b, bool add_special) const {
+Result<Encoding> PipelineTokenizer::encode_pair(std::string_view a, std::string_view b,
+                                                bool add_special) const {
   VITRINE_TRY(auto first, tokens_of(a));
   VITRINE_TRY(auto second, tokens_of(b));
   return Encoding{s_.post.assemble({std::move(first), std::move(second)}, add_special), false};
 }
 
-Result<Encoding> PipelineTokenizer::encode_within(std::string_view a, std::optional<std::string_view> b,
+Result<Encoding> PipelineTokenizer::encode_within(std::string_view a,
+                                                  std::optional<std::string_view> b,
                                                   std::int64_t max_tokens, bool add_special) const {
   const std::int64_t added = add_special ? s_.post.added_tokens(b.has_value()) : 0;
   if (max_tokens < added)
     return fail(ErrorCode::InvalidInput,
-                fmt::format("at most {} tokens are wanted, but the template alone adds {}", max_tokens, added));
+                fmt::format("at most {} tokens are wanted, but the template alone adds {}",
+                            max_tokens, added));
   std::vector<std::vector<Token>> sequences(1);
   VITRINE_TRY(sequences[0], tokens_of(a));
   if (b) {
@@ -143,7 +149,8 @@ Result<Encoding> PipelineTokenizer::encode_within(std::string_view a, std::optio
   return Encoding{s_.post.assemble(sequences, add_special), first + second < all};
 }
 
-std::string PipelineTokenizer::decode(const std::vector<std::int64_t>& ids, bool skip_special) const {
+std::string PipelineTokenizer::decode(const std::vector<std::int64_t>& ids,
+                                      bool skip_special) const {
   std::vector<std::string> spellings;
   spellings.reserve(ids.size());
   for (const std::int64_t id : ids) {
@@ -166,10 +173,12 @@ std::string PipelineTokenizer::display(std::int64_t id) const {
   if (s_.pre.byte_level()) {
     const auto bytes = bytes_of_visible(spelling);
     if (bytes) spelling = *bytes;
-  } else if (const std::string prefix = s_.model->continuation(); !prefix.empty() && spelling.starts_with(prefix)) {
+  } else if (const std::string prefix = s_.model->continuation();
+             !prefix.empty() && spelling.starts_with(prefix)) {
     spelling.erase(0, prefix.size());
   } else {
-    for (std::size_t at = spelling.find(kMetaspace); at != std::string::npos; at = spelling.find(kMetaspace, at + 1))
+    for (std::size_t at = spelling.find(kMetaspace); at != std::string::npos;
+         at = spelling.find(kMetaspace, at + 1))
       spelling.replace(at, kMetaspace.size(), " ");
   }
   const std::string word_end = s_.model->word_end();

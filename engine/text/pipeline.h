@@ -32,9 +32,10 @@ class PipelineTokenizer final : public Tokenizer {
   explicit PipelineTokenizer(Stages stages) : s_(std::move(stages)) {}
 
   Result<Encoding> encode(std::string_view text, bool add_special) const override;
-  Result<Encoding> encode_pair(std::string_view a, std::string_view b, bool add_special) const override;
-  Result<Encoding> encode_within(std::string_view a, std::optional<std::string_view> b, std::int64_t max_tokens,
-                                 bool add_special) const override;
+  Result<Encoding> encode_pair(std::string_view a, std::string_view b,
+                               bool add_special) const override;
+  Result<Encoding> encode_within(std::string_view a, std::optional<std::string_view> b,
+                                 std::int64_t max_tokens, bool add_special) const override;
   std::string decode(const std::vector<std::int64_t>& ids, bool skip_special) const override;
   std::string token(std::int64_t id) const override;
   std::string display(std::int64_t id) const override;

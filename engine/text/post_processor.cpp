@@ -10,34 +10,42 @@ namespace {
 constexpr int kMaxDepth = 8;
 constexpr std::size_t kMaxItems = 64;
 
-Result<std::vector<std::int64_t>> special_ids(const nlohmann::json* specials, const std::string& name, std::int64_t ids) {
+Result<std::vector<std::int64_t>> special_ids(const nlohmann::json* specials,
+                                              const std::string& name, std::int64_t ids) {
   const nlohmann::json* entry = nullptr;
   if (specials != nullptr && specials->is_object()) {
     const auto it = specials->find(name);
     if (it != specials->end()) entry = &*it;
   }
   if (entry == nullptr)
-    return fail(ErrorCode::FileFormat, fmt::format("the template uses the special token '{}', which it does not define", name));
+    return fail(
+        ErrorCode::FileFormat,
+        fmt::format("the template uses the special token '{}', which it does not define", name));
   const Fields f(*entry, fmt::format("template special token '{}'", name));
   const auto* list = f.find("ids");
   if (list == nullptr || !list->is_array()) return f.wrong("ids", "a list of ids");
   const auto* tokens = f.find("tokens");
   if (tokens != nullptr && (!tokens->is_array() || tokens->size() != list->size()))
-    return fail(ErrorCode::FileFormat, fmt::format("{}: {} ids and tokens that differ in number", f.where(), list->size()));
+    return fail(ErrorCode::FileFormat, fmt::format("{}: {} ids and tokens that differ in number",
+                                                   f.where(), list->size()));
   std::vector<std::int64_t> out;
   for (const auto& v : *list) {
     std::int64_t id = 0;
     if (!whole_within(v, 0, ids - 1, id))
-      return fail(ErrorCode::FileFormat, fmt::format("{}: the id {} is outside the vocabulary of {}", f.where(), brief(v), ids));
+      return fail(
+          ErrorCode::FileFormat,
+          fmt::format("{}: the id {} is outside the vocabulary of {}", f.where(), brief(v), ids));
     out.push_back(id);
   }
   return out;
 }
 
-Result<std::vector<TemplateItem>> read_template(const nlohmann::json* list, const nlohmann::json* specials, int sequences,
+Result<std::vector<TemplateItem>> read_template(const nlohmann::json* list,
+                                                const nlohmann::json* specials, int sequences,
                                                 std::int64_t ids) {
   if (list == nullptr || !list->is_array() || list->size() > kMaxItems)
-    return fail(ErrorCode::FileFormat, fmt::format("expected a template to be a list of at most {} places", kMaxItems));
+    return fail(ErrorCode::FileFormat,
+                fmt::format("expected a template to be a list of at most {} places", kMaxItems));
   std::vector<TemplateItem> out;
   for (const auto& place : *list) {
     const Fields f(place, "template place");
@@ -46,7 +54,8 @@ Result<std::vector<TemplateItem>> read_template(const nlohmann::json* list, cons
     const auto* sequence = f.find("Sequence");
     const auto* special = f.find("SpecialToken");
     if ((sequence == nullptr) == (special == nullptr))
-      return fail(ErrorCode::FileFormat, "expected a template place to be Sequence or SpecialToken");
+      return fail(ErrorCode::FileFormat,
+                  "expected a template place to be Sequence or SpecialToken");
     const Fields inner(sequence != nullptr ? *sequence : *special, "template place");
     VITRINE_TRY(const std::string name, inner.text("id"));
     VITRINE_TRY(const std::int64_t segment, inner.whole_or("type_id", 0, 0, 255));
@@ -54,7 +63,8 @@ Result<std::vector<TemplateItem>> read_template(const nlohmann::json* list, cons
     if (sequence != nullptr) {
       item.sequence = name == "A" ? 0 : name == "B" && sequences == 2 ? 1 : -1;
       if (item.sequence < 0)
-        return fail(ErrorCode::FileFormat, fmt::format("the template uses the sequence '{}', which does not exist", name));
+        return fail(ErrorCode::FileFormat,
+                    fmt::format("the template uses the sequence '{}', which does not exist", name));
     } else {
       VITRINE_TRY(item.added, special_ids(specials, name, ids));
     }
@@ -66,14 +76,17 @@ Result<std::vector<TemplateItem>> read_template(const nlohmann::json* list, cons
 Result<std::int64_t> edge_token(const Fields& f, const char* key, std::int64_t ids) {
   const auto* pair = f.find(key);
   std::int64_t id = 0;
-  if (pair == nullptr || !pair->is_array() || pair->size() != 2 || !whole_within((*pair)[1], 0, ids - 1, id))
+  if (pair == nullptr || !pair->is_array() || pair->size() != 2 ||
+      !whole_within((*pair)[1], 0, ids - 1, id))
     return f.wrong(key, fmt::format("[token, id] with an id below {}", ids));
   return id;
 }
 
 Status read(const nlohmann::json& config, std::int64_t ids, int depth, PostProcessor& out) {
   if (config.is_null()) return {};
-  if (depth > kMaxDepth) return fail(ErrorCode::FileLimit, fmt::format("post_processor: nested deeper than {} levels", kMaxDepth));
+  if (depth > kMaxDepth)
+    return fail(ErrorCode::FileLimit,
+                fmt::format("post_processor: nested deeper than {} levels", kMaxDepth));
   const Fields f(config, "post_processor");
   VITRINE_CHECK(f.require_object());
   VITRINE_TRY(const std::string type, f.text("type"));
@@ -116,11 +129,13 @@ Result<PostProcessor> PostProcessor::from_json(const nlohmann::json& config, std
 
 std::int64_t PostProcessor::added_tokens(bool is_pair) const {
   std::int64_t n = 0;
-  for (const TemplateItem& item : is_pair ? pair : single) n += static_cast<std::int64_t>(item.added.size());
+  for (const TemplateItem& item : is_pair ? pair : single)
+    n += static_cast<std::int64_t>(item.added.size());
   return n;
 }
 
-std::vector<Token> PostProcessor::assemble(const std::vector<std::vector<Token>>& sequences, bool add_special) const {
+std::vector<Token> PostProcessor::assemble(const std::vector<std::vector<Token>>& sequences,
+                                           bool add_special) const {
   std::vector<Token> out;
   const auto append = [&](std::size_t which, int segment) {
     if (which >= sequences.size()) return;

@@ -17,7 +17,8 @@ constexpr std::string_view kLlama3 =
 constexpr std::string_view kQwen2 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-/// Ranges of code points of one class; class 0 is dropped, `alone(class)` cuts every code point out.
+/// Ranges of code points of one class; class 0 is dropped, `alone(class)` cuts every code point
+/// out.
 template <class Classify, class Alone>
 std::vector<Match> by_class(std::string_view text, Classify&& classify, Alone&& alone) {
   std::vector<Match> out;
@@ -40,17 +41,26 @@ std::vector<Match> by_class(std::string_view text, Classify&& classify, Alone&& 
 
 std::vector<Match> cut_bert(std::string_view text) {
   return by_class(
-      text, [](char32_t c) { return is_white_space(c) ? 0 : is_punctuation(c) ? 2 : 1; }, [](int k) { return k == 2; });
+      text, [](char32_t c) { return is_white_space(c)   ? 0
+                                    : is_punctuation(c) ? 2
+                                                        : 1; },
+      [](int k) { return k == 2; });
 }
 std::vector<Match> cut_words(std::string_view text) {
   return by_class(
-      text, [](char32_t c) { return is_word(c) ? 1 : is_white_space(c) ? 0 : 2; }, [](int) { return false; });
+      text, [](char32_t c) { return is_word(c)          ? 1
+                                    : is_white_space(c) ? 0
+                                                        : 2; },
+      [](int) { return false; });
 }
 std::vector<Match> cut_at_space(std::string_view text) {
-  return by_class(text, [](char32_t c) { return is_white_space(c) ? 0 : 1; }, [](int) { return false; });
+  return by_class(
+      text, [](char32_t c) { return is_white_space(c) ? 0 : 1; }, [](int) { return false; });
 }
 std::vector<Match> cut_digits(std::string_view text, bool each) {
-  return by_class(text, [](char32_t c) { return is_number(c) ? 2 : 1; }, [each](int k) { return each && k == 2; });
+  return by_class(
+      text, [](char32_t c) { return is_number(c) ? 2 : 1; },
+      [each](int k) { return each && k == 2; });
 }
 
 /// Alternating matched and unmatched ranges of code points that satisfy `is`.
@@ -100,7 +110,8 @@ Status PreTokenizer::add_regex(std::string_view source) {
 Status PreTokenizer::add_split(const nlohmann::json& config) {
   const Fields f(config, "pre_tokenizer Split");
   const nlohmann::json* pattern = f.find("pattern");
-  if (pattern == nullptr || !pattern->is_object()) return f.wrong("pattern", "{\"String\": ...} or {\"Regex\": ...}");
+  if (pattern == nullptr || !pattern->is_object())
+    return f.wrong("pattern", "{\"String\": ...} or {\"Regex\": ...}");
   VITRINE_TRY(const std::string name, f.text("behavior"));
   VITRINE_TRY(const SplitBehaviour behaviour, split_behaviour(name, f.where()));
   VITRINE_TRY(const bool invert, f.flag_or("invert", false));
@@ -127,7 +138,8 @@ Status PreTokenizer::add_metaspace(const nlohmann::json& config) {
   VITRINE_TRY(const std::string mark, f.text_or("replacement", "\u2581"));
   if (count_code_points(mark) != 1) return f.wrong("replacement", "one character");
   VITRINE_TRY(const bool old_prefix, f.flag_or("add_prefix_space", true));
-  VITRINE_TRY(const std::string scheme, f.text_or("prepend_scheme", old_prefix ? "always" : "never"));
+  VITRINE_TRY(const std::string scheme,
+              f.text_or("prepend_scheme", old_prefix ? "always" : "never"));
   VITRINE_TRY(const bool split, f.flag_or("split", true));
   if (scheme != "always" && scheme != "first" && scheme != "never")
     return f.wrong("prepend_scheme", "always, first or never");
@@ -148,7 +160,8 @@ Status PreTokenizer::add_metaspace(const nlohmann::json& config) {
       out.push_back({std::move(marked), -1});
       return;
     }
-    for (const Match& m : apply_behaviour(Pattern::literal(mark).find(marked.text), SplitBehaviour::MergedWithNext))
+    for (const Match& m :
+         apply_behaviour(Pattern::literal(mark).find(marked.text), SplitBehaviour::MergedWithNext))
       out.push_back({marked.slice(m.begin, m.end), -1});
   });
   return {};
@@ -157,7 +170,8 @@ Status PreTokenizer::add_metaspace(const nlohmann::json& config) {
 Status PreTokenizer::add(const nlohmann::json& config, int depth) {
   if (config.is_null()) return {};
   if (depth > kMaxDepth)
-    return fail(ErrorCode::FileLimit, fmt::format("pre_tokenizer: nested deeper than {} levels", kMaxDepth));
+    return fail(ErrorCode::FileLimit,
+                fmt::format("pre_tokenizer: nested deeper than {} levels", kMaxDepth));
   const Fields f(config, kWhere);
   VITRINE_CHECK(f.require_object());
   VITRINE_TRY(const std::string type, f.text("type"));
@@ -192,12 +206,16 @@ Status PreTokenizer::add(const nlohmann::json& config, int depth) {
   } else if (type == "Punctuation") {
     VITRINE_TRY(const std::string name, f.text_or("behavior", "Isolated"));
     VITRINE_TRY(const SplitBehaviour behaviour, split_behaviour(name, kWhere));
-    add_cut([behaviour](std::string_view text) { return apply_behaviour(find_each(text, is_punctuation), behaviour); });
+    add_cut([behaviour](std::string_view text) {
+      return apply_behaviour(find_each(text, is_punctuation), behaviour);
+    });
   } else if (type == "CharDelimiterSplit") {
     VITRINE_TRY(const std::string delimiter, f.text("delimiter"));
     if (count_code_points(delimiter) != 1) return f.wrong("delimiter", "one character");
     const Pattern what = Pattern::literal(delimiter);
-    add_cut([what](std::string_view text) { return apply_behaviour(what.find(text), SplitBehaviour::Removed); });
+    add_cut([what](std::string_view text) {
+      return apply_behaviour(what.find(text), SplitBehaviour::Removed);
+    });
   } else {
     return fail(ErrorCode::Unsupported, "pre_tokenizer: unknown type '" + type + "'");
   }
@@ -212,20 +230,24 @@ Result<PreTokenizer> PreTokenizer::from_json(const nlohmann::json& config) {
 
 Result<PreTokenizer> PreTokenizer::from_gguf(const std::string& name) {
   PreTokenizer out;
-  if (name == "smollm" || name == "starcoder" || name == "refact" || name == "command-r" || name == "codeshell") {
+  if (name == "smollm" || name == "starcoder" || name == "refact" || name == "command-r" ||
+      name == "codeshell") {
     out.add_cut([](std::string_view text) { return cut_digits(text, true); });
     VITRINE_CHECK(out.add_regex(kGpt2));
-  } else if (name == "gpt-2" || name == "gpt2" || name == "mpt" || name == "olmo" || name == "phi-2" ||
-             name == "jina-en" || name == "roberta-bpe") {
+  } else if (name == "gpt-2" || name == "gpt2" || name == "mpt" || name == "olmo" ||
+             name == "phi-2" || name == "jina-en" || name == "roberta-bpe") {
     VITRINE_CHECK(out.add_regex(kGpt2));
   } else if (name == "llama-bpe" || name == "llama3" || name == "llama-v3") {
     VITRINE_CHECK(out.add_regex(kLlama3));
   } else if (name == "qwen2" || name == "stablelm2" || name == "megrez") {
     VITRINE_CHECK(out.add_regex(kQwen2));
   } else {
-    return fail(ErrorCode::Unsupported,
-                fmt::format("tokenizer.ggml.pre is '{}', which is not known; there are smollm, starcoder, refact, "
-                            "command-r, gpt-2, mpt, olmo, llama-bpe and qwen2", name));
+    return fail(
+        ErrorCode::Unsupported,
+        fmt::format(
+            "tokenizer.ggml.pre is '{}', which is not known; there are smollm, starcoder, refact, "
+            "command-r, gpt-2, mpt, olmo, llama-bpe and qwen2",
+            name));
   }
   out.add_bytes();
   return out;

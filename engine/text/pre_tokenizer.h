@@ -18,8 +18,9 @@ class PreTokenizer {
  public:
   using Cut = std::function<std::vector<Match>(std::string_view)>;
 
-  /// From the `pre_tokenizer` of a tokenizer.json (null: one piece). Knows BertPreTokenizer, ByteLevel,
-  /// CharDelimiterSplit, Digits, Metaspace, Punctuation, Split, Whitespace, WhitespaceSplit and Sequence.
+  /// From the `pre_tokenizer` of a tokenizer.json (null: one piece). Knows BertPreTokenizer,
+  /// ByteLevel, CharDelimiterSplit, Digits, Metaspace, Punctuation, Split, Whitespace,
+  /// WhitespaceSplit and Sequence.
   /// @error FileFormat; Unsupported (unknown type, behaviour or pattern)
   [[nodiscard]] static Result<PreTokenizer> from_json(const nlohmann::json& config);
   /// The cut that a GGUF file names in `tokenizer.ggml.pre`, for byte-level vocabularies.

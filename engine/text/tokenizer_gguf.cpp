@@ -18,35 +18,42 @@ Result<std::vector<std::string>> texts(const nlohmann::json* list, const char* k
   out.reserve(list->size());
   for (const auto& v : *list) {
     if (!v.is_string())
-      return fail(ErrorCode::FileFormat, fmt::format("{}: expected entry {} to be a text, came {}", key, out.size(), text::brief(v)));
+      return fail(ErrorCode::FileFormat, fmt::format("{}: expected entry {} to be a text, came {}",
+                                                     key, out.size(), text::brief(v)));
     out.push_back(v.get<std::string>());
   }
   return out;
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> merges_of(const std::vector<std::string>& lines) {
+Result<std::vector<std::pair<std::string, std::string>>> merges_of(
+    const std::vector<std::string>& lines) {
   std::vector<std::pair<std::string, std::string>> out;
   out.reserve(lines.size());
   for (const std::string& line : lines) {
     const std::size_t space = line.find(' ', 1);
     if (space == std::string::npos || space + 1 == line.size())
-      return fail(ErrorCode::FileFormat, fmt::format("tokenizer.ggml.merges: expected merge {} to be two parts", out.size()));
+      return fail(
+          ErrorCode::FileFormat,
+          fmt::format("tokenizer.ggml.merges: expected merge {} to be two parts", out.size()));
     out.emplace_back(line.substr(0, space), line.substr(space + 1));
   }
   return out;
 }
 
 /// Control tokens are special; those and user-defined ones are found verbatim in the text.
-Result<std::vector<text::AddedToken>> added_of(const nlohmann::json* types, const std::vector<std::string>& tokens) {
+Result<std::vector<text::AddedToken>> added_of(const nlohmann::json* types,
+                                               const std::vector<std::string>& tokens) {
   std::vector<text::AddedToken> out;
   if (types == nullptr) return out;
   if (!types->is_array() || types->size() != tokens.size())
     return fail(ErrorCode::FileFormat,
-                fmt::format("tokenizer.ggml.token_type: expected {} entries, came {}", tokens.size(), types->size()));
+                fmt::format("tokenizer.ggml.token_type: expected {} entries, came {}",
+                            tokens.size(), types->size()));
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     std::int64_t type = 0;
     if (!text::whole_within((*types)[i], INT32_MIN, INT32_MAX, type))
-      return fail(ErrorCode::FileFormat, fmt::format("tokenizer.ggml.token_type: entry {} is not a whole number", i));
+      return fail(ErrorCode::FileFormat,
+                  fmt::format("tokenizer.ggml.token_type: entry {} is not a whole number", i));
     if ((type != kControl && type != kUserDefined) || tokens[i].empty()) continue;
     text::AddedToken t;
     t.id = static_cast<std::int64_t>(i);
@@ -63,7 +70,8 @@ Status add_edges(const Fields& f, std::int64_t ids, text::Stages& s) {
   VITRINE_TRY(const std::int64_t bos, f.whole_or("tokenizer.ggml.bos_token_id", -1, 0, ids - 1));
   VITRINE_TRY(s.eos, f.whole_or("tokenizer.ggml.eos_token_id", -1, 0, ids - 1));
   VITRINE_TRY(s.pad, f.whole_or("tokenizer.ggml.padding_token_id", -1, 0, ids - 1));
-  if (add_bos && bos < 0) s.warnings.emplace_back("tokenizer.ggml.add_bos_token is on, but there is no bos_token_id");
+  if (add_bos && bos < 0)
+    s.warnings.emplace_back("tokenizer.ggml.add_bos_token is on, but there is no bos_token_id");
   for (auto* items : {&s.post.single, &s.post.pair}) {
     if (add_bos && bos >= 0) items->insert(items->begin(), {-1, {bos}, 0});
     if (add_eos && s.eos >= 0) items->push_back({-1, {s.eos}, 0});
@@ -76,8 +84,11 @@ Result<std::shared_ptr<const Tokenizer>> build(const nlohmann::json& metadata) {
   VITRINE_CHECK(f.require_object());
   VITRINE_TRY(const std::string model, f.text("tokenizer.ggml.model"));
   if (model != "gpt2")
-    return fail(ErrorCode::Unsupported,
-                fmt::format("tokenizer.ggml.model is '{}'; only byte-level BPE ('gpt2') can be read from GGUF", model));
+    return fail(
+        ErrorCode::Unsupported,
+        fmt::format(
+            "tokenizer.ggml.model is '{}'; only byte-level BPE ('gpt2') can be read from GGUF",
+            model));
   VITRINE_TRY(auto tokens, texts(f.find("tokenizer.ggml.tokens"), "tokenizer.ggml.tokens"));
   VITRINE_TRY(const auto lines, texts(f.find("tokenizer.ggml.merges"), "tokenizer.ggml.merges"));
   VITRINE_TRY(const auto merges, merges_of(lines));
@@ -88,7 +99,8 @@ Result<std::shared_ptr<const Tokenizer>> build(const nlohmann::json& metadata) {
   VITRINE_TRY(s.pre, text::PreTokenizer::from_gguf(pre == "default" ? "gpt-2" : pre));
   text::BpeOptions options;
   options.ignore_merges = pre == "llama-bpe" || pre == "llama3" || pre == "llama-v3";
-  VITRINE_TRY(s.model, text::make_bpe(text::Vocabulary::from_list(std::move(tokens)), merges, options, s.warnings));
+  VITRINE_TRY(s.model, text::make_bpe(text::Vocabulary::from_list(std::move(tokens)), merges,
+                                      options, s.warnings));
   s.added = text::AddedTokens::from_list(std::move(added), s.normalizer);
   VITRINE_CHECK(add_edges(f, ids, s));
   VITRINE_TRY(s.decoder, text::Decoder::from_json({{"type", "ByteLevel"}}, {}));
@@ -97,7 +109,8 @@ Result<std::shared_ptr<const Tokenizer>> build(const nlohmann::json& metadata) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Tokenizer>> tokenizer_from_gguf(const nlohmann::json& metadata, const std::string& file_name) {
+Result<std::shared_ptr<const Tokenizer>> tokenizer_from_gguf(const nlohmann::json& metadata,
+                                                             const std::string& file_name) {
   auto result = build(metadata);
   if (!result && result.error().file.empty()) result.error().file = file_name;
   return result;

@@ -6,8 +6,8 @@
 namespace vitrine::engine {
 namespace {
 
-using text::Fields;
 using text::brief;
+using text::Fields;
 
 constexpr std::int64_t kMaxLength = 1'000'000'000;
 
@@ -20,7 +20,8 @@ const nlohmann::json& part(const nlohmann::json& file, const char* key) {
 Status check_version(const nlohmann::json& file) {
   const auto& v = part(file, "version");
   if (v.is_null() || v == "1.0") return {};
-  return fail(ErrorCode::Unsupported, "expected version \"1.0\" of the tokenizer file, came " + brief(v));
+  return fail(ErrorCode::Unsupported,
+              "expected version \"1.0\" of the tokenizer file, came " + brief(v));
 }
 
 /// The stored truncation is never applied, but a file that contradicts itself is not trusted.
@@ -31,7 +32,9 @@ Status check_truncation(const nlohmann::json& config) {
   VITRINE_TRY(const std::int64_t length, f.whole_or("max_length", 512, 0, INT64_MAX));
   VITRINE_TRY(const std::int64_t stride, f.whole_or("stride", 0, 0, INT64_MAX));
   if (stride > 0 && stride >= length)
-    return fail(ErrorCode::FileFormat, fmt::format("truncation: the stride {} is not smaller than max_length {}", stride, length));
+    return fail(
+        ErrorCode::FileFormat,
+        fmt::format("truncation: the stride {} is not smaller than max_length {}", stride, length));
   return {};
 }
 
@@ -43,7 +46,8 @@ Result<std::int64_t> padding_id(const nlohmann::json& config, std::int64_t ids) 
     const Fields fixed(*strategy, "padding strategy");
     VITRINE_TRY([[maybe_unused]] const std::int64_t n, fixed.whole_or("Fixed", 0, 0, kMaxLength));
   }
-  VITRINE_TRY([[maybe_unused]] const std::int64_t multiple, f.whole_or("pad_to_multiple_of", 1, 1, kMaxLength));
+  VITRINE_TRY([[maybe_unused]] const std::int64_t multiple,
+              f.whole_or("pad_to_multiple_of", 1, 1, kMaxLength));
   return f.whole_or("pad_id", -1, 0, ids - 1);
 }
 
@@ -52,7 +56,8 @@ std::string special_in(const nlohmann::json& config, const char* key) {
   if (!config.is_object()) return {};
   const auto& v = part(config, key);
   if (v.is_string()) return v.get<std::string>();
-  if (v.is_object() && v.contains("content") && v["content"].is_string()) return v["content"].get<std::string>();
+  if (v.is_object() && v.contains("content") && v["content"].is_string())
+    return v["content"].get<std::string>();
   return {};
 }
 
@@ -76,17 +81,20 @@ std::int64_t length_in(const nlohmann::json& config) {
   return text::whole_within(part(config, "model_max_length"), 1, kMaxLength, n) ? n : 0;
 }
 
-Result<std::shared_ptr<const Tokenizer>> build(const nlohmann::json& file, const nlohmann::json& config) {
+Result<std::shared_ptr<const Tokenizer>> build(const nlohmann::json& file,
+                                               const nlohmann::json& config) {
   if (!file.is_object())
-    return fail(ErrorCode::FileFormat, "expected the tokenizer file to be a JSON object, came " + brief(file));
+    return fail(ErrorCode::FileFormat,
+                "expected the tokenizer file to be a JSON object, came " + brief(file));
   VITRINE_CHECK(check_version(file));
   const auto& model = part(file, "model");
   if (model.is_null()) return fail(ErrorCode::FileFormat, "the tokenizer file has no model");
   text::Stages s;
   VITRINE_TRY(s.model, text::model_from_json(model, s.warnings));
   VITRINE_TRY(s.normalizer, text::Normalizer::from_json(part(file, "normalizer")));
-  VITRINE_TRY(s.added, text::AddedTokens::from_json(part(file, "added_tokens"), s.model->vocabulary(), s.normalizer,
-                                                    s.warnings));
+  VITRINE_TRY(s.added,
+              text::AddedTokens::from_json(part(file, "added_tokens"), s.model->vocabulary(),
+                                           s.normalizer, s.warnings));
   VITRINE_TRY(s.pre, text::PreTokenizer::from_json(part(file, "pre_tokenizer")));
   const std::int64_t ids = std::max(s.model->vocabulary().size(), s.added.largest_id() + 1);
   VITRINE_TRY(s.post, text::PostProcessor::from_json(part(file, "post_processor"), ids));
@@ -102,7 +110,8 @@ Result<std::shared_ptr<const Tokenizer>> build(const nlohmann::json& file, const
 
 }  // namespace
 
-Result<std::shared_ptr<const Tokenizer>> tokenizer_from_json(const nlohmann::json& tokenizer, const nlohmann::json& config,
+Result<std::shared_ptr<const Tokenizer>> tokenizer_from_json(const nlohmann::json& tokenizer,
+                                                             const nlohmann::json& config,
                                                              const std::string& file_name) {
   auto result = build(tokenizer, config);
   if (!result && result.error().file.empty()) result.error().file = file_name;

@@ -10,8 +10,9 @@ namespace {
 
 constexpr char32_t kReplacement = 0xFFFD;
 
-/// Whether a code point was assigned by version `major` of Unicode. The Rust tables that decided what trained
-/// vocabularies hold stop at version 8 (categories) and 9 (marks); newer characters count as letters there.
+/// Whether a code point was assigned by version `major` of Unicode. The Rust tables that decided
+/// what trained vocabularies hold stop at version 8 (categories) and 9 (marks); newer characters
+/// count as letters there.
 bool known_by(char32_t c, std::uint8_t major) {
   UVersionInfo age;
   u_charAge(static_cast<UChar32>(c), age);
@@ -37,7 +38,8 @@ Lead lead_of(unsigned char b) {
 
 const icu::Normalizer2* instance(bool compatible) {
   UErrorCode status = U_ZERO_ERROR;
-  return compatible ? icu::Normalizer2::getNFKDInstance(status) : icu::Normalizer2::getNFDInstance(status);
+  return compatible ? icu::Normalizer2::getNFKDInstance(status)
+                    : icu::Normalizer2::getNFDInstance(status);
 }
 
 struct Pending {
@@ -81,7 +83,8 @@ std::vector<Pending> decompose(std::string_view text, bool compatible) {
   return out;
 }
 
-/// Canonical composition; a change count travels with its code point, and composing adds them, minus one.
+/// Canonical composition; a change count travels with its code point, and composing adds them,
+/// minus one.
 std::vector<CharChange> compose(const std::vector<Pending>& in) {
   UErrorCode status = U_ZERO_ERROR;
   const icu::Normalizer2* nfc = icu::Normalizer2::getNFCInstance(status);
@@ -92,7 +95,8 @@ std::vector<CharChange> compose(const std::vector<Pending>& in) {
   for (const Pending& p : in) {
     if (starter >= 0 && nfc != nullptr && (last_ccc < 0 || (p.ccc != 0 && last_ccc < p.ccc))) {
       CharChange& base = out[static_cast<std::size_t>(starter)];
-      const UChar32 joined = nfc->composePair(static_cast<UChar32>(base.c), static_cast<UChar32>(p.c));
+      const UChar32 joined =
+          nfc->composePair(static_cast<UChar32>(base.c), static_cast<UChar32>(p.c));
       if (joined >= 0) {
         base = {static_cast<char32_t>(joined), base.change + p.change - 1};
         continue;
@@ -129,7 +133,9 @@ Decoded decode_utf8(std::string_view text, std::size_t at) {
 }
 
 void append_utf8(std::string& out, char32_t c) {
-  const auto put = [&](char32_t b) { out.push_back(static_cast<char>(static_cast<unsigned char>(b))); };
+  const auto put = [&](char32_t b) {
+    out.push_back(static_cast<char>(static_cast<unsigned char>(b)));
+  };
   if (c < 0x80) {
     put(c);
   } else if (c < 0x800) {
@@ -176,13 +182,17 @@ bool is_number(char32_t c) {
 
 bool is_word(char32_t c) {
   const auto u = static_cast<UChar32>(c);
-  if (c < 0x80) return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  if (c < 0x80)
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
   return (U_GET_GC_MASK(u) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0 ||
-         u_hasBinaryProperty(u, UCHAR_ALPHABETIC) != 0 || u_hasBinaryProperty(u, UCHAR_JOIN_CONTROL) != 0;
+         u_hasBinaryProperty(u, UCHAR_ALPHABETIC) != 0 ||
+         u_hasBinaryProperty(u, UCHAR_JOIN_CONTROL) != 0;
 }
 
 bool is_punctuation(char32_t c) {
-  if (c < 0x80) return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126);
+  if (c < 0x80)
+    return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) ||
+           (c >= 123 && c <= 126);
   return (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_P_MASK) != 0 && known_by(c, 8);
 }
 
@@ -191,12 +201,15 @@ bool is_nonspacing_mark(char32_t c) {
 }
 
 bool is_mark(char32_t c) {
-  return c >= 0x300 && (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_M_MASK) != 0 && known_by(c, 9);
+  return c >= 0x300 && (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_M_MASK) != 0 &&
+         known_by(c, 9);
 }
 
 bool is_control(char32_t c) {
   if (c < 0x80) return c < 0x20 || c == 0x7F;
-  return (U_GET_GC_MASK(static_cast<UChar32>(c)) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0 && known_by(c, 8);
+  return (U_GET_GC_MASK(static_cast<UChar32>(c)) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) !=
+             0 &&
+         known_by(c, 8);
 }
 
 bool is_visible(char32_t c) {
@@ -204,8 +217,9 @@ bool is_visible(char32_t c) {
 }
 
 bool is_cjk_ideograph(char32_t c) {
-  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||
-         (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
+  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
+         (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
+         (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
          (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
 }
 

@@ -19,7 +19,8 @@ class PieceTrie {
   void add(std::string_view piece, std::int64_t id) {
     std::uint32_t node = 0;
     for (const char c : piece) {
-      const auto [it, fresh] = next_.try_emplace(key(node, c), static_cast<std::uint32_t>(ids_.size()));
+      const auto [it, fresh] =
+          next_.try_emplace(key(node, c), static_cast<std::uint32_t>(ids_.size()));
       if (fresh) ids_.push_back(-1);
       node = it->second;
     }
@@ -47,12 +48,14 @@ class PieceTrie {
 
 class Unigram final : public SubwordModel {
  public:
-  Unigram(Vocabulary vocabulary, std::vector<double> scores, std::int64_t unknown, bool byte_fallback)
+  Unigram(Vocabulary vocabulary, std::vector<double> scores, std::int64_t unknown,
+          bool byte_fallback)
       : SubwordModel(std::move(vocabulary)), scores_(std::move(scores)), unknown_(unknown) {
     double lowest = scores_.empty() ? 0 : scores_.front();
     for (std::size_t i = 0; i < scores_.size(); ++i) {
       lowest = std::min(lowest, scores_[i]);
-      trie_.add(this->vocabulary().token(static_cast<std::int64_t>(i)), static_cast<std::int64_t>(i));
+      trie_.add(this->vocabulary().token(static_cast<std::int64_t>(i)),
+                static_cast<std::int64_t>(i));
     }
     unknown_score_ = lowest - kUnknownPenalty;
     if (byte_fallback) bytes_ = byte_tokens(this->vocabulary());
@@ -78,7 +81,7 @@ class Unigram final : public SubwordModel {
   struct Best {
     double score = 0;
     std::size_t from = 0;
-    std::int64_t id = -1;   ///< -1: not reached
+    std::int64_t id = -1;  ///< -1: not reached
   };
 
   std::vector<Part> best_path(std::string_view piece) const {
@@ -98,7 +101,8 @@ class Unigram final : public SubwordModel {
       at += one;
     }
     std::vector<Part> path;
-    for (std::size_t at = piece.size(); at > 0; at = best[at].from) path.push_back({best[at].id, best[at].from, at});
+    for (std::size_t at = piece.size(); at > 0; at = best[at].from)
+      path.push_back({best[at].id, best[at].from, at});
     std::reverse(path.begin(), path.end());
     return path;
   }
@@ -121,7 +125,8 @@ class Unigram final : public SubwordModel {
 
 }  // namespace
 
-Result<ModelPtr> unigram_from_json(const nlohmann::json& config, std::vector<std::string>& warnings) {
+Result<ModelPtr> unigram_from_json(const nlohmann::json& config,
+                                   std::vector<std::string>& warnings) {
   const Fields f(config, "model Unigram");
   const auto* vocab = f.find("vocab");
   if (vocab == nullptr || !vocab->is_array()) return f.wrong("vocab", "a list of [piece, score]");
@@ -131,26 +136,34 @@ Result<ModelPtr> unigram_from_json(const nlohmann::json& config, std::vector<std
   pieces.reserve(vocab->size());
   scores.reserve(vocab->size());
   for (const auto& entry : *vocab) {
-    const bool pair = entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[1].is_number();
+    const bool pair =
+        entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[1].is_number();
     if (!pair || !std::isfinite(entry[1].get<double>()))
-      return fail(ErrorCode::FileFormat,
-                  fmt::format("model Unigram: expected vocab entry {} to be [piece, score], came {}", pieces.size(),
-                              brief(entry)));
+      return fail(
+          ErrorCode::FileFormat,
+          fmt::format("model Unigram: expected vocab entry {} to be [piece, score], came {}",
+                      pieces.size(), brief(entry)));
     pieces.push_back(entry[0].get<std::string>());
     scores.push_back(entry[1].get<double>());
     if (pieces.back().empty())
-      return fail(ErrorCode::FileFormat, fmt::format("model Unigram: vocab entry {} is an empty piece", pieces.size() - 1));
+      return fail(
+          ErrorCode::FileFormat,
+          fmt::format("model Unigram: vocab entry {} is an empty piece", pieces.size() - 1));
   }
   VITRINE_TRY(const bool fallback, f.flag_or("byte_fallback", false));
-  VITRINE_TRY(const std::int64_t unknown, f.whole_or("unk_id", -1, 0, static_cast<std::int64_t>(pieces.size()) - 1));
+  VITRINE_TRY(const std::int64_t unknown,
+              f.whole_or("unk_id", -1, 0, static_cast<std::int64_t>(pieces.size()) - 1));
   if (unknown < 0) return fail(ErrorCode::FileFormat, "model Unigram: there is no unk_id");
   Vocabulary vocabulary = Vocabulary::from_list(std::move(pieces));
   if (vocabulary.count() < scores.size())
     return fail(ErrorCode::FileFormat,
-                fmt::format("model Unigram: {} duplicate pieces in the vocab", scores.size() - vocabulary.count()));
+                fmt::format("model Unigram: {} duplicate pieces in the vocab",
+                            scores.size() - vocabulary.count()));
   if (fallback && byte_tokens(vocabulary).empty())
-    warnings.emplace_back("model: byte_fallback is on, but the vocab lacks byte tokens <0x00> to <0xFF>");
-  return std::make_unique<const Unigram>(std::move(vocabulary), std::move(scores), unknown, fallback);
+    warnings.emplace_back(
+        "model: byte_fallback is on, but the vocab lacks byte tokens <0x00> to <0xFF>");
+  return std::make_unique<const Unigram>(std::move(vocabulary), std::move(scores), unknown,
+                                         fallback);
 }
 
 }  // namespace vitrine::engine::text

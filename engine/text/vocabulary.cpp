@@ -8,22 +8,29 @@
 
 namespace vitrine::engine::text {
 
-std::int64_t largest_sane_id(std::size_t count) { return static_cast<std::int64_t>(count) * 4 + 1'000'000; }
+std::int64_t largest_sane_id(std::size_t count) {
+  return static_cast<std::int64_t>(count) * 4 + 1'000'000;
+}
 
-Result<Vocabulary> Vocabulary::from_json(const nlohmann::json& map, std::vector<std::string>& warnings) {
-  if (!map.is_object()) return fail(ErrorCode::FileFormat, "expected the vocab to be an object, came " + brief(map));
+Result<Vocabulary> Vocabulary::from_json(const nlohmann::json& map,
+                                         std::vector<std::string>& warnings) {
+  if (!map.is_object())
+    return fail(ErrorCode::FileFormat, "expected the vocab to be an object, came " + brief(map));
   if (map.empty()) return fail(ErrorCode::FileFormat, "the vocab is empty");
   const std::int64_t limit = largest_sane_id(map.size());
   std::int64_t largest = 0;
   for (const auto& [token, value] : map.items()) {
     std::int64_t id = 0;
     if (!whole_within(value, 0, INT64_MAX, id))
-      return fail(ErrorCode::FileFormat, fmt::format("vocab: expected the id of '{}' to be a whole number from 0, came {}",
-                                                     token, brief(value)));
+      return fail(ErrorCode::FileFormat,
+                  fmt::format("vocab: expected the id of '{}' to be a whole number from 0, came {}",
+                              token, brief(value)));
     if (id > limit)
-      return fail(ErrorCode::FileLimit, fmt::format("vocab: the id {} of '{}' is far outside {} tokens (limit {})", id,
-                                                    token, map.size(), limit));
-    if (token.empty()) return fail(ErrorCode::FileFormat, fmt::format("vocab: the token with id {} is empty", id));
+      return fail(ErrorCode::FileLimit,
+                  fmt::format("vocab: the id {} of '{}' is far outside {} tokens (limit {})", id,
+                              token, map.size(), limit));
+    if (token.empty())
+      return fail(ErrorCode::FileFormat, fmt::format("vocab: the token with id {} is empty", id));
     largest = std::max(largest, id);
   }
   Vocabulary out;
@@ -31,12 +38,14 @@ Result<Vocabulary> Vocabulary::from_json(const nlohmann::json& map, std::vector<
   for (const auto& [token, value] : map.items()) {
     std::string& slot = out.tokens_[static_cast<std::size_t>(value.get<std::int64_t>())];
     if (!slot.empty())
-      return fail(ErrorCode::FileFormat, fmt::format("vocab: the id {} is used twice, by '{}' and '{}'",
-                                                     value.get<std::int64_t>(), slot, token));
+      return fail(ErrorCode::FileFormat,
+                  fmt::format("vocab: the id {} is used twice, by '{}' and '{}'",
+                              value.get<std::int64_t>(), slot, token));
     slot = token;
   }
   if (out.tokens_.size() > map.size())
-    warnings.push_back(fmt::format("vocab: {} ids up to {} have no token (a gap)", out.tokens_.size() - map.size(), largest));
+    warnings.push_back(fmt::format("vocab: {} ids up to {} have no token (a gap)",
+                                   out.tokens_.size() - map.size(), largest));
   out.index();
   return out;
 }

@@ -23,8 +23,10 @@ class Vocabulary {
 
   /// From {"token": id, ...}.
   /// @error FileFormat; FileLimit if an id lies far outside the number of tokens
-  [[nodiscard]] static Result<Vocabulary> from_json(const nlohmann::json& map, std::vector<std::string>& warnings);
-  /// From a list of spellings in the order of their ids. A spelling that comes twice keeps its first id.
+  [[nodiscard]] static Result<Vocabulary> from_json(const nlohmann::json& map,
+                                                    std::vector<std::string>& warnings);
+  /// From a list of spellings in the order of their ids. A spelling that comes twice keeps its
+  /// first id.
   [[nodiscard]] static Vocabulary from_list(std::vector<std::string> tokens);
 
   /// -1 if there is none of that spelling.
@@ -48,7 +50,8 @@ class Vocabulary {
   std::size_t longest_ = 0;
 };
 
-/// The largest id that a vocabulary of `count` tokens may use: holes are allowed, absurd ones are not.
+/// The largest id that a vocabulary of `count` tokens may use: holes are allowed, absurd ones are
+/// not.
 [[nodiscard]] std::int64_t largest_sane_id(std::size_t count);
 
 }  // namespace vitrine::engine::text

@@ -32,8 +32,8 @@ TEST(Pattern, CoversTheTextWithoutGaps) {
 }
 
 TEST(Pattern, RefusesWhatItCannotBound) {
-  for (const char* bad : {R"((a+)+$)", R"((a)\1)", R"(a(?=b))", R"((?<!c)a)", "(unclosed", "a++", "[a", R"((a{1,1000}){1,1000})",
-                          R"(\s+(?!\S)|x)", "", R"([\S])"}) {
+  for (const char* bad : {R"((a+)+$)", R"((a)\1)", R"(a(?=b))", R"((?<!c)a)", "(unclosed", "a++",
+                          "[a", R"((a{1,1000}){1,1000})", R"(\s+(?!\S)|x)", "", R"([\S])"}) {
     const auto p = Pattern::regex(bad, "pre_tokenizer");
     EXPECT_FALSE(p) << bad;
     EXPECT_NE(p ? std::string::npos : p.error().message.find("pre_tokenizer"), std::string::npos);

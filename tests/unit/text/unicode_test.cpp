@@ -27,7 +27,8 @@ TEST(NormalForm, ComposesAndDecomposes) {
   EXPECT_EQ(in_form("e\u0301", NormalForm::Nfc), "\u00E9");
   EXPECT_EQ(in_form("\u00E9", NormalForm::Nfd), "e\u0301");
   EXPECT_EQ(in_form("\u1112\u1161\u11AB", NormalForm::Nfc), "\uD55C");
-  EXPECT_EQ(in_form("a\u0315\u0300", NormalForm::Nfc), "\u00E0\u0315") << "marks are ordered by class";
+  EXPECT_EQ(in_form("a\u0315\u0300", NormalForm::Nfc), "\u00E0\u0315")
+      << "marks are ordered by class";
   EXPECT_EQ(in_form("\uFB01", NormalForm::Nfkc), "fi");
   EXPECT_EQ(in_form("\uFB01", NormalForm::Nfc), "\uFB01");
 }
