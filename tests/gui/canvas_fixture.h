@@ -76,26 +76,8 @@ inline std::shared_ptr<const engine::Report> share(engine::Report report) {
   return std::make_shared<const engine::Report>(std::move(report));
 }
 
-/// Straight lines between a few colours.
-inline views::ColorTable ramp(const std::vector<std::array<int, 3>>& stops) {
-  views::ColorTable table;
-  for (int i = 0; i < 256; ++i) {
-    const double at = i / 255.0 * static_cast<double>(stops.size() - 1);
-    const auto k = std::min(static_cast<std::size_t>(at), stops.size() - 2);
-    const double f = at - static_cast<double>(k);
-    for (std::size_t c = 0; c < 3; ++c) {
-      table[static_cast<std::size_t>(i)][c] = static_cast<std::uint8_t>(stops[k][c] * (1 - f) + stops[k + 1][c] * f + 0.5);
-    }
-  }
-  return table;
-}
-
-inline views::ColorTable sequential() {
-  return ramp({{68, 1, 84}, {72, 40, 120}, {62, 74, 137}, {49, 104, 142}, {38, 130, 142}, {31, 158, 137},
-               {53, 183, 121}, {110, 206, 88}, {181, 222, 43}, {253, 231, 37}});
-}
-
-inline views::ColorTable two_sided() { return ramp({{33, 102, 172}, {146, 197, 222}, {247, 247, 247}, {244, 165, 130}, {178, 24, 43}}); }
+inline views::ColorTable sequential() { return views::table_of(views::color_map("viridis")); }
+inline views::ColorTable two_sided(bool dark = false) { return views::table_of(views::color_map(dark ? "dusk" : "balance")); }
 
 inline void show(QWidget& widget, int width, int height) {
   widget.resize(width, height);

@@ -1,55 +1,47 @@
 #include "views/canvas/color_scale.h"
 
-#include <algorithm>
 #include <cmath>
+
+#include "views/data/range.h"
 
 namespace vitrine::views {
 
 namespace {
-constexpr float kLogDecades = 1e-5F;
+ValueRange range_of(const ColorScale& scale) {
+  const bool log = scale.log && scale.lo > 0 && scale.hi > scale.lo;
+  return {scale.lo, scale.hi, log ? Scale::Log : Scale::Linear};
 }
+}  // namespace
 
 ColorTable grey_table() {
   ColorTable table;
-  for (int i = 0; i < 256; ++i) table[i].fill(static_cast<std::uint8_t>(i));
+  for (std::size_t i = 0; i < 256; ++i) table[i].fill(static_cast<std::uint8_t>(i));
+  return table;
+}
+
+ColorTable table_of(const ColorMap& map) {
+  ColorTable table;
+  for (std::size_t i = 0; i < 256; ++i) table[i] = {map.table[i].r, map.table[i].g, map.table[i].b};
   return table;
 }
 
 float ColorScale::unit(float value) const {
   if (std::isnan(value)) return value;
   if (!(hi > lo)) return value > hi ? 1.0F : 0.0F;
-  if (log && hi > 0) {
-    const float bottom = std::max(lo, hi * kLogDecades);
-    if (value <= bottom || !(hi > bottom)) return value >= hi ? 1.0F : 0.0F;
-    return std::clamp(std::log(value / bottom) / std::log(hi / bottom), 0.0F, 1.0F);
-  }
-  return std::clamp((value - lo) / (hi - lo), 0.0F, 1.0F);
+  return static_cast<float>(range_of(*this).position(value));
 }
 
 int ColorScale::index(float value) const {
-  const float t = unit(value);
-  if (std::isnan(t)) return -1;
-  return static_cast<int>(std::lround(t * 255.0F));
+  const float place = unit(value);
+  return std::isnan(place) ? -1 : static_cast<int>(std::lround(place * 255.0F));
 }
 
-ColorScale ColorScale::fit(std::span<const float> values, bool symmetric) {
-  ColorScale scale;
-  bool any = false;
-  for (const float v : values) {
-    if (!std::isfinite(v)) continue;
-    scale.lo = any ? std::min(scale.lo, v) : v;
-    scale.hi = any ? std::max(scale.hi, v) : v;
-    any = true;
-  }
-  if (!any) return {};
-  if (symmetric) {
-    scale.hi = std::max(std::abs(scale.lo), std::abs(scale.hi));
-    scale.lo = -scale.hi;
-  } else if (scale.lo >= 0) {
-    scale.lo = 0;
-  }
-  if (!(scale.hi > scale.lo)) scale.hi = scale.lo + 1;
-  return scale;
+float ColorScale::value(float place) const { return static_cast<float>(range_of(*this).value(place)); }
+
+ColorScale ColorScale::fit(std::span<const float> values, bool symmetric, bool log) {
+  const RangeMode mode = symmetric ? RangeMode::Symmetric : log ? RangeMode::Log : RangeMode::Automatic;
+  const ValueRange range = choose_range(values, mode);
+  return {static_cast<float>(range.lo), static_cast<float>(range.hi), range.scale == Scale::Log};
 }
 
 }  // namespace vitrine::views

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <span>
 
+#include "views/data/color_map.h"
+
 namespace vitrine::views {
 
 /// 256 colours, 8-bit sRGB, from the lowest value to the highest.
@@ -11,21 +13,23 @@ using ColorTable = std::array<std::array<std::uint8_t, 3>, 256>;
 
 /// Black to white; used until a table is handed in.
 [[nodiscard]] ColorTable grey_table();
+[[nodiscard]] ColorTable table_of(const ColorMap& map);
 
-/// Takes a value to a place in a colour table.
+/// Takes a value to a place in a colour table, as the figures do (views/data/range.h).
 struct ColorScale {
   float lo = 0;
   float hi = 1;
-  bool log = false;  ///< log10 from max(lo, hi * 1e-5) to hi; needs hi > 0, otherwise linear
+  bool log = false;  ///< needs 0 < lo < hi, otherwise linear
 
   /// @return 0..1, clamped; NaN for NaN
   [[nodiscard]] float unit(float value) const;
   /// @return 0..255, or -1 for NaN ("not computed")
   [[nodiscard]] int index(float value) const;
+  /// The value at a place 0..1.
+  [[nodiscard]] float value(float place) const;
 
-  /// Range of the finite values. Values that are never negative start at 0; `symmetric` centres it on 0.
-  /// Without a finite value the range is 0..1.
-  [[nodiscard]] static ColorScale fit(std::span<const float> values, bool symmetric);
+  /// The range that a figure of these values has. `symmetric` centres it on 0; `log` starts above 0.
+  [[nodiscard]] static ColorScale fit(std::span<const float> values, bool symmetric, bool log = false);
 };
 
 }  // namespace vitrine::views

@@ -27,7 +27,6 @@ HeadGridCanvas::HeadGridCanvas(QWidget* parent) : CanvasWidget(parent) { setMini
 void HeadGridCanvas::set_report(std::shared_ptr<const engine::Report> report) {
   report_ = nullptr;
   layers_ = heads_ = queries_ = keys_ = 0;
-  ranges_.clear();
   exists_.clear();
   if (report != nullptr && !report->arrays.empty()) {
     const engine::Array& array = report->arrays.front();
@@ -41,21 +40,31 @@ void HeadGridCanvas::set_report(std::shared_ptr<const engine::Report> report) {
       heads_ = static_cast<int>(array.shape[1]);
       queries_ = static_cast<int>(array.shape[2]);
       keys_ = static_cast<int>(array.shape[3]);
-      shared_range_ = ColorScale::fit(array.values, false);
       const auto size = static_cast<std::size_t>(queries_) * static_cast<std::size_t>(keys_);
       for (std::size_t i = 0; i < static_cast<std::size_t>(layers_) * static_cast<std::size_t>(heads_); ++i) {
         const std::span<const float> own(array.values.data() + i * size, size);
-        ranges_.push_back(ColorScale::fit(own, false));
         exists_.push_back(std::any_of(own.begin(), own.end(), [](float v) { return !std::isnan(v); }));
       }
     }
   }
+  measure_ranges();
   if (current_.first >= layers_ || current_.second >= heads_) current_ = kNone;
   if (compared_.first >= layers_ || compared_.second >= heads_) compared_ = kNone;
   if (hover_.first >= layers_ || hover_.second >= heads_) hover_ = kNone;
   theme_replaced();
   lay_out();
   redraw();
+}
+
+void HeadGridCanvas::measure_ranges() {
+  ranges_.clear();
+  if (report_ == nullptr) return;
+  const std::vector<float>& all = report_->arrays.front().values;
+  shared_range_ = ColorScale::fit(all, false, settings_.log);
+  const auto size = static_cast<std::size_t>(queries_) * static_cast<std::size_t>(keys_);
+  for (std::size_t i = 0; i < exists_.size(); ++i) {
+    ranges_.push_back(ColorScale::fit({all.data() + i * size, size}, false, settings_.log));
+  }
 }
 
 void HeadGridCanvas::set_stats(std::shared_ptr<const engine::Report> report) {
@@ -65,6 +74,7 @@ void HeadGridCanvas::set_stats(std::shared_ptr<const engine::Report> report) {
 
 void HeadGridCanvas::set_settings(const HeadGridSettings& settings) {
   settings_ = settings;
+  measure_ranges();
   theme_replaced();
   redraw();
 }
@@ -103,9 +113,7 @@ const float* HeadGridCanvas::values(int layer, int head) const {
 }
 
 ColorScale HeadGridCanvas::range(int layer, int head) const {
-  ColorScale scale = settings_.own_range ? ranges_[index(layer, head)] : shared_range_;
-  scale.log = settings_.log;
-  return scale;
+  return settings_.own_range ? ranges_[index(layer, head)] : shared_range_;
 }
 
 std::string HeadGridCanvas::name(int layer, int head) const {

@@ -18,7 +18,7 @@ namespace vitrine::views {
 
 struct HeadGridSettings {
   ColorTable table = grey_table();
-  bool own_range = true;   ///< each head from 0 to its own largest value; otherwise one range for all
+  bool own_range = true;   ///< each head in the range of its own values; otherwise one range for all
   bool log = false;
 };
 
@@ -73,6 +73,7 @@ class HeadGridCanvas : public CanvasWidget {
   void keyPressEvent(QKeyEvent* event) override;
 
  private:
+  void measure_ranges();
   void lay_out();
   void clamp_scroll();
   void move_current(int layers, int heads, bool compare);

@@ -3,8 +3,8 @@
 
 #include "views/canvas/axis_labels.h"
 #include "views/canvas/head_grid_canvas.h"
-#include "views/canvas/label_text.h"
 #include "views/canvas/value_pyramid.h"
+#include "views/data/ticks.h"
 
 namespace vitrine::views {
 
@@ -225,7 +225,7 @@ void HeadGridCanvas::draw_hover(ImDrawList& list) {
   card.picture_width = kMagnified * static_cast<float>(keys_) / longest;
   card.picture_height = kMagnified * static_cast<float>(queries_) / longest;
   const ColorScale scale = range(layer, head);
-  card.rows.emplace_back(settings_.own_range ? "its range" : "range of all", value_text(scale.lo) + " \u2013 " + value_text(scale.hi));
+  card.rows.emplace_back(settings_.own_range ? "its range" : "range of all", format_value(scale.lo) + " \u2013 " + format_value(scale.hi));
   if (stats_ != nullptr) {
     for (const engine::Array& array : stats_->arrays) {
       if (array.shape.size() != 2 || array.shape[0] != layers_ || array.shape[1] != heads_) continue;
@@ -233,7 +233,7 @@ void HeadGridCanvas::draw_hover(ImDrawList& list) {
       std::string what = array.name;
       std::replace(what.begin(), what.end(), '_', ' ');
       const std::string unit = array.unit.empty() ? "" : " " + array.unit;
-      card.rows.emplace_back(what, value_text(array.values[index(layer, head)]) + unit);
+      card.rows.emplace_back(what, format_value(array.values[index(layer, head)]) + unit);
     }
   }
   if (pruned_.contains(hover_)) card.footer = "switched off";

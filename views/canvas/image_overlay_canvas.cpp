@@ -1,12 +1,14 @@
 #include "views/canvas/image_overlay_canvas.h"
+#include "views/data/labels.h"
+#include "views/data/ticks.h"
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include <QKeyEvent>
 #include <QMouseEvent>
 
-#include "views/canvas/label_text.h"
 
 namespace vitrine::views {
 
@@ -140,19 +142,16 @@ OverlayProbe ImageOverlayCanvas::probe(int query, int key) const {
 
 ColorScale ImageOverlayCanvas::scale() const {
   const int query = shown_query();
-  ColorScale scale{0, 0, settings_.log};
   if (query < 0) return {0, 1, false};
-  if (settings_.hi) {
-    scale.hi = *settings_.hi;
-  } else if (settings_.row_range) {
-    for (int k = grid_.offset; k < tokens_; ++k) {
-      const float v = value(shown_values(), query, k);
-      if (std::isfinite(v)) scale.hi = std::max(scale.hi, v);
-    }
-  } else {
-    scale.hi = std::max(ColorScale::fit(first_, false).hi, second_.empty() ? 0.0F : ColorScale::fit(second_, false).hi);
-  }
-  if (!(scale.hi > 0)) scale.hi = 1;
+  const std::vector<float>& values = shown_values();
+  const int row = queries_ == 1 ? 0 : query;
+  const std::span<const float> all(values);
+  const auto patches = all.subspan(static_cast<std::size_t>(row) * static_cast<std::size_t>(tokens_) + static_cast<std::size_t>(grid_.offset),
+                                   static_cast<std::size_t>(tokens_ - grid_.offset));
+  ColorScale scale = ColorScale::fit(settings_.row_range ? patches : all, false, settings_.log);
+  if (settings_.hi) scale.hi = *settings_.hi;
+  if (!scale.log) scale.lo = std::min(scale.lo, 0.0F);
+  if (!(scale.hi > scale.lo)) scale.hi = scale.lo + 1;
   return scale;
 }
 
@@ -162,8 +161,8 @@ std::string ImageOverlayCanvas::token_name(int token) const {
     return "patch " + std::to_string(patch / grid_.cols) + ", " + std::to_string(patch % grid_.cols);
   }
   if (report_ != nullptr && report_->tokens.size() == static_cast<std::size_t>(tokens_)) {
-    const std::string text = label_text(report_->tokens[static_cast<std::size_t>(token)].text);
-    if (!text.empty()) return text;
+    const std::string& text = report_->tokens[static_cast<std::size_t>(token)].text;
+    if (!text.empty()) return visible_text(text);
   }
   return token == 0 ? "CLS" : "reg " + std::to_string(token);
 }
@@ -337,7 +336,7 @@ void ImageOverlayCanvas::draw_legend(ImDrawList& list) {
   const bool second = flip_ && !second_.empty();
   std::string what = token_name(shown_query()) + " looks at";
   if (!second_.empty()) what = (names_[second].empty() ? (second ? "second head" : "first head") : names_[second]) + ": " + what;
-  const std::string hi = value_text(range.hi);
+  const std::string hi = format_value(range.hi);
   const float right = static_cast<float>(at.right());
   const float bar = right - measure(hi, style).x - 6 - wide;
   for (int i = 0; i < static_cast<int>(wide); ++i) {
@@ -346,8 +345,9 @@ void ImageOverlayCanvas::draw_legend(ImDrawList& list) {
     list.AddRectFilled({x, y + 3}, {x + 1, y + 11}, pack_rgb(rgb[0], rgb[1], rgb[2]));
   }
   text(list, {right - measure(hi, style).x, y + 7 - line / 2}, hi, style, color(theme().muted));
-  const float zero = bar - 6 - measure("0", style).x;
-  text(list, {zero, y + 7 - line / 2}, "0", style, color(theme().muted));
+  const std::string lo = format_value(range.lo);
+  const float zero = bar - 6 - measure(lo, style).x;
+  text(list, {zero, y + 7 - line / 2}, lo, style, color(theme().muted));
   TextStyle name = text_style(0.92);
   name.max_width = std::max(20.0F, zero - 12 - static_cast<float>(at.left()));
   text(list, {static_cast<float>(at.left()), y + 7 - line / 2}, what, name, color(theme().muted));
@@ -360,14 +360,14 @@ void ImageOverlayCanvas::draw_hover(ImDrawList& list) {
   const OverlayProbe here = probe(query, hover_);
   card.title = token_name(query) + (query == hover_ ? " \u2192 itself" : " \u2192 " + token_name(hover_));
   if (here.second) {
-    card.rows.emplace_back(names_[0].empty() ? "first head" : names_[0], value_text(here.value));
-    card.rows.emplace_back(names_[1].empty() ? "second head" : names_[1], value_text(*here.second));
+    card.rows.emplace_back(names_[0].empty() ? "first head" : names_[0], format_value(here.value, 6));
+    card.rows.emplace_back(names_[1].empty() ? "second head" : names_[1], format_value(*here.second, 6));
   } else {
-    card.rows.emplace_back("value", value_text(here.value));
+    card.rows.emplace_back("value", format_value(here.value, 6));
   }
   if (here.rank > 0) card.rows.emplace_back("rank", std::to_string(here.rank) + " of " + std::to_string(here.rank_of));
   if (grid_.offset > 0 && query != 0 && hover_ != 0) {
-    card.rows.emplace_back("on " + token_name(0), value_text(value(shown_values(), query, 0)));
+    card.rows.emplace_back("on " + token_name(0), format_value(value(shown_values(), query, 0), 6));
   }
   draw_card(list, vec(cursor_), card);
 }

@@ -18,7 +18,7 @@ struct ImageOverlaySettings {
   ColorTable table = grey_table();
   float opacity = 0.85F;          ///< of the strongest patch; weaker ones are more transparent
   float dim = 0.45F;              ///< how far the image is darkened so that the heat stands out
-  bool row_range = true;          ///< colours from 0 to the largest patch of the shown row; otherwise of all rows
+  bool row_range = true;          ///< colours up to the largest patch of the shown row; otherwise of all rows
   std::optional<float> hi;        ///< fixed upper end of the range
   bool log = false;
   bool grid = true;

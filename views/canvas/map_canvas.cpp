@@ -1,4 +1,5 @@
 #include "views/canvas/map_canvas.h"
+#include "views/data/labels.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +8,6 @@
 #include <QMouseEvent>
 #include <QWheelEvent>
 
-#include "views/canvas/label_text.h"
 
 namespace vitrine::views {
 
@@ -31,9 +31,9 @@ std::vector<std::string> axis_labels_of(const engine::Report& report, std::size_
   const auto length = static_cast<std::size_t>(array.shape[axis]);
   std::vector<std::string> out;
   if (axis < array.axes.size() && array.axes[axis].labels.size() == length) {
-    for (const std::string& text : array.axes[axis].labels) out.push_back(label_text(text));
+    for (const std::string& text : array.axes[axis].labels) out.push_back(visible_text(text));
   } else if (report.tokens.size() == length) {
-    for (const engine::TokenLabel& token : report.tokens) out.push_back(label_text(token.text));
+    for (const engine::TokenLabel& token : report.tokens) out.push_back(visible_text(token.text));
   }
   return out;
 }
@@ -76,10 +76,10 @@ void MapCanvas::set_source(TileSource source) {
   row_labels_.clear();
   col_labels_.clear();
   if (static_cast<std::int64_t>(source.row_labels.size()) == source.rows) {
-    for (const std::string& text : source.row_labels) row_labels_.push_back(label_text(text));
+    for (const std::string& text : source.row_labels) row_labels_.push_back(visible_text(text));
   }
   if (static_cast<std::int64_t>(source.col_labels.size()) == source.cols) {
-    for (const std::string& text : source.col_labels) col_labels_.push_back(label_text(text));
+    for (const std::string& text : source.col_labels) col_labels_.push_back(visible_text(text));
   }
   source.row_labels.clear();
   source.col_labels.clear();
@@ -136,10 +136,10 @@ void MapCanvas::set_settings(const MapSettings& settings) {
 }
 
 void MapCanvas::measure_range() {
-  auto_range_ = ColorScale::fit(first_.overview(), settings_.diverging);
+  auto_range_ = ColorScale::fit(first_.overview(), settings_.diverging, settings_.log);
   difference_range_ = {-1, 1, false};
   if (!two()) return;
-  const ColorScale other = ColorScale::fit(second_.overview(), settings_.diverging);
+  const ColorScale other = ColorScale::fit(second_.overview(), settings_.diverging, settings_.log);
   auto_range_.lo = std::min(auto_range_.lo, other.lo);
   auto_range_.hi = std::max(auto_range_.hi, other.hi);
   const auto a = first_.overview(), b = second_.overview();
@@ -165,7 +165,6 @@ ColorScale MapCanvas::scale() const {
   ColorScale scale = auto_range_;
   if (settings_.lo) scale.lo = *settings_.lo;
   if (settings_.hi) scale.hi = *settings_.hi;
-  scale.log = settings_.log && !settings_.diverging;
   return scale;
 }
 

@@ -2,8 +2,8 @@
 #include <cmath>
 
 #include "views/canvas/axis_labels.h"
-#include "views/canvas/label_text.h"
 #include "views/canvas/map_canvas.h"
+#include "views/data/ticks.h"
 
 namespace vitrine::views {
 
@@ -203,7 +203,7 @@ void MapCanvas::draw_numbers(ImDrawList& list) {
       const bool bright = luminance(colour(*a, *b)) > 128;
       const bool faint = std::abs(v) < 0.005F * std::max(std::abs(range.lo), std::abs(range.hi));
       const ImU32 ink = bright ? IM_COL32(12, 12, 14, faint ? 110 : 235) : IM_COL32(245, 245, 247, faint ? 95 : 220);
-      text_centred(list, vec(cell_centre(row, col)), cell_text(v), style, ink);
+      text_centred(list, vec(cell_centre(row, col)), format_compact(v), style, ink);
     }
   }
 }
@@ -303,12 +303,11 @@ void MapCanvas::draw_bar(ImDrawList& list) {
   const auto mark = [&](float t, float value) {
     const float y = top + (1 - t) * static_cast<float>(steps);
     const float shift = t == 0 ? line : t == 1 ? 0 : line / 2;
-    text(list, {x + 15, y - shift}, cell_text(value), style, color(theme().muted));
+    text(list, {x + 15, y - shift}, format_compact(value), style, color(theme().muted));
   };
-  const float bottom = range.log && range.hi > 0 ? std::max(range.lo, range.hi * 1e-5F) : range.lo;
   mark(1, range.hi);
-  mark(0, bottom);
-  if (tall > 3 * line) mark(0.5F, range.log && bottom > 0 ? std::sqrt(bottom * range.hi) : (bottom + range.hi) / 2);
+  mark(0, range.lo);
+  if (tall > 3 * line) mark(0.5F, range.value(0.5F));
   std::string note = range.log ? "log" : "";
   if (mode() == MapCompare::Difference) note = "difference";
   if (mode() == MapCompare::Second && !second_name_.empty()) note = second_name_;
@@ -338,11 +337,11 @@ void MapCanvas::draw_hover(ImDrawList& list) {
   const MapProbe at = probe(hover_row_, hover_col_);
   HoverCard card;
   card.title = at.query_label + " \u2192 " + at.key_label;
-  const auto shown = [](const std::optional<float>& v) { return v ? value_text(*v) : std::string("loading"); };
+  const auto shown = [](const std::optional<float>& v) { return v ? format_value(*v, 6) : std::string("loading"); };
   if (two()) {
     card.rows.emplace_back(first_name_.empty() ? "first" : first_name_, shown(at.value));
     card.rows.emplace_back(second_name_.empty() ? "second" : second_name_, shown(at.second));
-    if (at.value && at.second) card.rows.emplace_back("difference", value_text(*at.value - *at.second));
+    if (at.value && at.second) card.rows.emplace_back("difference", format_value(*at.value - *at.second, 6));
   } else {
     card.rows.emplace_back(unit_.empty() ? "value" : unit_, shown(at.value));
   }

@@ -1,4 +1,6 @@
 #include "views/canvas/token_lines_canvas.h"
+#include "views/data/labels.h"
+#include "views/data/ticks.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +9,6 @@
 #include <QMouseEvent>
 #include <QWheelEvent>
 
-#include "views/canvas/label_text.h"
 
 namespace vitrine::views {
 
@@ -50,9 +51,9 @@ void TokenLinesCanvas::set_report(std::shared_ptr<const engine::Report> report) 
       const auto length = static_cast<std::size_t>(array->shape[side]);
       if (side < array->axes.size() && !array->axes[side].name.empty()) titles_[side] = array->axes[side].name;
       if (side < array->axes.size() && array->axes[side].labels.size() == length) {
-        for (const std::string& text : array->axes[side].labels) labels_[side].push_back(label_text(text));
+        for (const std::string& text : array->axes[side].labels) labels_[side].push_back(visible_text(text));
       } else if (report->tokens.size() == length) {
-        for (const engine::TokenLabel& token : report->tokens) labels_[side].push_back(label_text(token.text));
+        for (const engine::TokenLabel& token : report->tokens) labels_[side].push_back(visible_text(token.text));
       }
     }
   }
@@ -242,7 +243,7 @@ void TokenLinesCanvas::draw_tokens(ImDrawList& list, int side, int focus_side, i
       const float share = std::isfinite(v) ? std::min(1.0F, std::abs(v) / largest_) : 0;
       list.AddRectFilled(vec(at.topLeft()), vec(at.bottomRight()), color(theme().accent, 0.55 * share), 2);
       if (share >= 0.05F) ink = theme().text;
-      const std::string number = value_text(v);
+      const std::string number = format_value(v);
       const float wide = measure(number, figure).x;
       const auto x = static_cast<float>(side == Key ? at.right() - 4 - wide : at.left() + 4);
       if (share >= 0.004F) text(list, {x, y + 1}, number, figure, color(ink));

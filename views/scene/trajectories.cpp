@@ -1,4 +1,5 @@
 #include "views/scene/trajectories.h"
+#include "views/data/labels.h"
 
 #include <algorithm>
 #include <cctype>
@@ -7,7 +8,6 @@
 #include <cstdlib>
 #include <limits>
 
-#include "views/canvas/label_text.h"
 
 namespace vitrine::views {
 
@@ -63,9 +63,9 @@ void name_points(const engine::Report& report, Trajectories& out) {
   }
   for (std::size_t i = 0; i < tokens; ++i) {
     if (report.tokens.size() == tokens) {
-      out.token_labels.push_back(label_text(report.tokens[i].text));
+      out.token_labels.push_back(visible_text(report.tokens[i].text));
     } else if (axes.size() > 1 && axes[1].labels.size() == tokens) {
-      out.token_labels.push_back(label_text(axes[1].labels[i]));
+      out.token_labels.push_back(visible_text(axes[1].labels[i]));
     } else {
       out.token_labels.push_back(std::to_string(i));
     }

@@ -6,8 +6,8 @@
 #include <QPainter>
 #include <QPainterPath>
 
-#include "views/canvas/label_text.h"
 #include "views/scene/trajectory_scene.h"
+#include "views/data/ticks.h"
 
 namespace vitrine::views {
 
@@ -163,7 +163,7 @@ void TrajectoryScene::paint_hover(QPainter& painter) const {
       {QStringLiteral("layer"), QString::fromStdString(data_.layer_labels[static_cast<std::size_t>(layer)])}};
   for (std::size_t i = 0; i < 3; ++i) {
     const std::string& name = data_.axis_names[i];
-    rows.emplace_back(QString::fromStdString(name.substr(0, name.find(" ("))), QString::fromStdString(value_text(value[i])));
+    rows.emplace_back(QString::fromStdString(name.substr(0, name.find(" ("))), QString::fromStdString(format_value(value[i])));
   }
   const QFont bold = font_of(theme(), 1, true), plain = font_of(theme(), 0.95, false);
   const QFontMetricsF title_metrics(bold), metrics(plain);
