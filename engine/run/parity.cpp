@@ -1,0 +1,124 @@
+#include "engine/run/parity.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "engine/run/evaluate.h"
+#include "engine/run/parity_case.h"
+#include "engine/run/parity_files.h"
+#include "engine/run/parity_run.h"
+
+namespace vitrine::engine {
+
+namespace {
+
+/// What a metric of case.json is in an evaluation.
+std::optional<double> evaluated(const std::string& name, const EvalResult& result) {
+  if (name == "n_correct") return static_cast<double>(result.correct);
+  if (name == "n" || name == "windows" || name == "images") return static_cast<double>(result.items);
+  if (name == "accuracy" || name == "top1_accuracy" || name == "next_token_accuracy" || name == "zero_shot_accuracy_62")
+    return result.accuracy;
+  if (name == "mean_cross_entropy" || name == "mean_nll" || name == "eval_loss_nats_per_token") return result.mean_cross_entropy;
+  if (name == "perplexity") return result.perplexity;
+  return {};
+}
+
+/// Counts are exact; means over the set differ in the last digits of float32.
+double metric_tolerance(const std::string& name, double value) {
+  if (name == "n_correct" || name == "n" || name == "windows" || name == "images") return 0;
+  return std::max(1e-4, 1e-5 * std::abs(value));
+}
+
+Status compare_metrics(const Model& model, const ParityCase& on, const std::string& label, ParityReport& report,
+                       const Progress& progress) {
+  const auto metrics = on.about.value("metrics", nlohmann::json());
+  std::error_code failed;
+  if (!metrics.is_object()) return {};
+  bool any = false;
+  for (const auto& [name, value] : metrics.items()) {
+    const bool known = value.is_number() && evaluated(name, EvalResult{}).has_value();
+    any |= known;
+    if (!known) report.not_compared.push_back(name);
+  }
+  if (!any || !std::filesystem::exists(on.folder / "eval.safetensors", failed)) return {};
+  VITRINE_TRY(const auto set, open_eval_set(model));
+  VITRINE_TRY(const EvalResult result, evaluate(model, *set, {}, progress));
+  for (const auto& [name, value] : metrics.items()) {
+    const auto ours = value.is_number() ? evaluated(name, result) : std::nullopt;
+    if (!ours) continue;
+    ParityRow row;
+    row.name = label + "metric " + name;
+    row.found = "evaluation set";
+    row.max_abs_diff = std::abs(*ours - value.get<double>());
+    row.allowed = metric_tolerance(name, value.get<double>());
+    row.state = row.max_abs_diff <= row.allowed ? ParityRow::State::Pass : ParityRow::State::Fail;
+    row.note = fmt::format("expected {:.7g}, came {:.7g}", value.get<double>(), *ours);
+    report.rows.push_back(std::move(row));
+  }
+  return {};
+}
+
+/// Names of a grouped dump that belong to no group, and values over the evaluation set, are said, not skipped.
+void list_leftovers(const ParityCase& on, const ParityVariant& variant, const std::vector<std::string>& groups,
+                    ParityReport& report) {
+  for (const auto& [name, tensor] : variant.expected) {
+    const bool grouped = std::any_of(groups.begin(), groups.end(), [&](const std::string& g) { return name.starts_with(g); });
+    if (!grouped) report.rows.push_back({name, "", ParityRow::State::Unknown, -1, -1, "no input of its group"});
+  }
+  (void)on;
+}
+
+Status check_variant(const ParityCase& on, const ParityVariant& variant, const ParityOptions& options,
+                     ParityReport& report, const Progress& progress) {
+  OpenOptions open;
+  if (!variant.config.empty()) open.config = variant.config;
+  VITRINE_TRY(const auto model, open_model(variant.model.string(), open, progress));
+  report.model = variant.model.string();
+  report.architecture = model->spec().architecture;
+  const auto groups = on.groups();
+  for (const std::string& group : groups)
+    VITRINE_CHECK(ParityRun(*model, on, variant, group, options, report.rows).go(progress));
+  list_leftovers(on, variant, groups, report);
+  VITRINE_CHECK(compare_input_files(*model, on, variant, report.rows));
+  return compare_metrics(*model, on, variant.label.empty() ? "" : variant.label + "/", report, progress);
+}
+
+}  // namespace
+
+bool ParityReport::passed() const {
+  return !rows.empty() && std::all_of(rows.begin(), rows.end(), [](const ParityRow& row) { return row.state == ParityRow::State::Pass; });
+}
+
+double ParityReport::max_abs_diff() const {
+  double worst = -1;
+  for (const ParityRow& row : rows)
+    if (!row.name.starts_with("metric") && row.allowed > 0) worst = std::max(worst, row.max_abs_diff);
+  return worst;
+}
+
+Result<ParityReport> check_parity(const std::filesystem::path& folder, const ParityOptions& options,
+                                  const Progress& progress) {
+  const auto begin = std::chrono::steady_clock::now();
+  VITRINE_TRY(const ParityCase on, read_parity_case(folder, progress));
+  ParityReport report;
+  const auto text = [&](const char* key) {
+    const auto value = on.about.value(key, nlohmann::json());
+    return value.is_string() ? value.get<std::string>() : std::string();
+  };
+  report.case_name = text("case").empty() ? folder.filename().string() : text("case");
+  report.reference = text("library") + (text("version").empty() ? "" : " " + text("version"));
+  for (const ParityVariant& variant : on.variants) {
+    if (auto status = check_variant(on, variant, options, report, progress); !status) {
+      // With several models in a case one that cannot be opened is a row, not the end.
+      if (on.variants.size() == 1 || status.error().code == ErrorCode::Cancelled) return tl::unexpected(status.error());
+      report.rows.push_back({variant.label, "", ParityRow::State::Fail, -1, -1, sentence(status.error())});
+    }
+  }
+  report.timing_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  return report;
+}
+
+}  // namespace vitrine::engine

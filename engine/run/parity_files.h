@@ -1,0 +1,16 @@
+#pragma once
+
+#include <vector>
+
+#include "engine/model/model.h"
+#include "engine/run/parity.h"
+#include "engine/run/parity_case.h"
+
+namespace vitrine::engine {
+
+/// Texts and images beside a case (`input.txt`, `input.png`, `input_1.png`, `input.json`) must become the ids and pixels
+/// of `input.safetensors`: ids exactly, pixels within one grey level.
+Status compare_input_files(const Model& model, const ParityCase& on, const ParityVariant& variant,
+                           std::vector<ParityRow>& rows);
+
+}  // namespace vitrine::engine
