@@ -88,6 +88,7 @@ unpack_wheel() {
 
 install_wheels() {
   local wheel hash
+  [ "$(uname -m)" = x86_64 ] || die "libtorch is pinned for x86-64, this machine is $(uname -m)"
   while read -r wheel hash; do
     case $wheel in ''|'#'*) continue ;; esac
     if [ "$(cat "$deps/.stamps/$wheel" 2>/dev/null)" = "$hash" ]; then

@@ -228,9 +228,12 @@ int main(int argc, char** argv) {
     return 2;
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const rlimit no_core{0, 0}, memory{rlim_t{8} << 30, rlim_t{8} << 30};
+  const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)   // their shadow memory is larger than any limit
+  const rlimit memory{rlim_t{8} << 30, rlim_t{8} << 30};
   setrlimit(RLIMIT_AS, &memory);
+#endif
   const int channel = take_channel();
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::hours(1);
   const auto request = vitrine::engine::read_frame(channel, deadline);
