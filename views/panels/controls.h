@@ -9,6 +9,7 @@
 #include <QWidget>
 
 class QHBoxLayout;
+class QVBoxLayout;
 
 namespace vitrine::views {
 
@@ -95,6 +96,10 @@ QWidget* labelled(const QString& text, QWidget* control);
 QToolButton* icon_button(const QString& icon, const QString& tip, QWidget* parent);
 /// The themed variant of an icon.
 QIcon themed_icon(const QString& icon, const QPalette& palette);
+/// Title of a part of a panel.
+QLabel* heading(const QString& text);
+/// A column without margins and with the grid's spacing.
+QVBoxLayout* column_of(QWidget* owner);
 /// Text in the muted colour, wrapped.
 QLabel* hint(const QString& text);
 

@@ -52,6 +52,9 @@ QPushButton:disabled { color: @faint; background: @window; }
 QPushButton[primary="true"] { background: @accent; color: @on_accent; border-color: @accent; }
 QPushButton[primary="true"]:hover { background: @accent_hover; }
 QPushButton[primary="true"]:disabled { background: @window; color: @faint; border-color: @line; }
+QPushButton::menu-indicator { image: url(:/panels/chevron_@theme.svg); width: 8px; height: 8px;
+  subcontrol-origin: padding; subcontrol-position: right center; right: 6px; }
+QPushButton[menu="true"] { padding-right: 22px; }
 QToolButton { background: transparent; color: @text; border: 1px solid transparent; border-radius: 4px; padding: 2px 6px; }
 QToolButton:hover { background: @raised; border-color: @line; }
 QToolButton:checked { background: @soft; border-color: @soft; }
@@ -65,7 +68,7 @@ QCheckBox::indicator, QTreeView::indicator { width: 14px; height: 14px; border: 
 QCheckBox::indicator:checked, QTreeView::indicator:checked { background: @accent; border-color: @accent;
   image: url(:/panels/check_@theme.svg); }
 QTreeView::indicator:indeterminate { background: @base; border-color: @accent; image: url(:/panels/dash_@theme.svg); }
-QCheckBox::indicator:focus, QCheckBox:focus::indicator { border-color: @accent; }
+QCheckBox::indicator:focus { border-color: @accent; }
 QCheckBox::indicator:disabled, QTreeView::indicator:disabled { border-color: @line; background: @window; }
 QHeaderView { background: @window; }
 QHeaderView::section { background: @window; color: @muted; border: none; border-bottom: 1px solid @line;
@@ -91,7 +94,8 @@ QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::su
 QSlider::groove:horizontal { height: 4px; background: @line; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }
 QSlider::handle:horizontal { background: @text; width: 14px; height: 14px; margin: -5px 0; border-radius: 7px; }
-QSlider::handle:horizontal:hover, QSlider:focus::handle:horizontal { background: @accent; }
+QSlider::add-page:horizontal { background: @line; border-radius: 2px; }
+QSlider::handle:horizontal:hover, QSlider::handle:horizontal:focus { background: @accent; }
 QSlider::handle:horizontal:disabled { background: @faint; }
 QMenu { background: @raised; color: @text; border: 1px solid @line; padding: 4px; }
 QMenu::item { padding: 4px 24px 4px 12px; border-radius: 3px; }
