@@ -17,16 +17,6 @@ namespace vitrine::views {
 
 namespace {
 
-QToolButton* toggle(const QString& text, const QString& name, const QString& tip) {
-  auto* button = new QToolButton;
-  button->setText(text);
-  button->setObjectName(name);
-  button->setCheckable(true);
-  button->setToolTip(tip);
-  button->setFixedHeight(kRow);
-  return button;
-}
-
 /// One map large: a head, the mean of a layer or the rollout, as matrix, lines or image overlay.
 class AttentionPanel : public FramedPanel {
  public:
@@ -113,6 +103,7 @@ class AttentionPanel : public FramedPanel {
     chosen_mode_ = mode == "lines" ? 1 : mode == "overlay" ? 2 : mode == "matrix" ? 0 : -1;
     const std::string source = settings.is_object() ? settings.value("source", std::string("head")) : "head";
     source_->set_current(source == "rollout" ? 2 : source == "mean" ? 1 : 0);
+    if (const ModelState* model = host().model()) fit_controls(*model);
     show_maps();
     if (before.hide_first != look_.hide_first || source != shown_source_) schedule_refresh();
     shown_source_ = source;
@@ -129,14 +120,14 @@ class AttentionPanel : public FramedPanel {
     tower_row_ = labelled(tr("&Tower"), tower_);
     head_ = new HeadSpin;
     head_->setObjectName("head");
-    compare_ = toggle(tr("&Compare"), "compare", tr("Shows a second head; hold Space (matrix) or Shift (image) to see it alone"));
+    compare_ = toggle_button(tr("&Compare"), "compare",
+                             tr("Shows a second head; hold Space (matrix) or Shift (image) to see it alone"));
     other_ = new HeadSpin;
     other_->setObjectName("other");
     other_->hide();
-    cross_ = toggle(tr("C&ross"), "cross", tr("Attention from the decoder to the encoder"));
-    difference_ = toggle(tr("Di&fference"), "difference", tr("What the edits in force change in this map"));
+    cross_ = toggle_button(tr("C&ross"), "cross", tr("Attention from the decoder to the encoder"));
+    difference_ = toggle_button(tr("Di&fference"), "difference", tr("What the edits in force change in this map"));
     display_ = new LookMenu;
-    display_->setFixedHeight(kRow);
     set_controls(control_bar({mode_, source_, tower_row_, labelled(tr("&Head"), head_), compare_, other_, cross_, difference_, display_}));
 
     auto* body = new QWidget;

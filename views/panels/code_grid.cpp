@@ -107,7 +107,7 @@ CodeGrid::CodeGrid(QWidget* parent) : QTableView(parent), model_(new CodeGridMod
   setTabKeyNavigation(false);
   setEditTriggers(QAbstractItemView::NoEditTriggers);
   setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
-  horizontalHeader()->setDefaultSectionSize(44);
+  horizontalHeader()->setDefaultSectionSize(52);
   horizontalHeader()->setMinimumSectionSize(28);
   horizontalHeader()->setHighlightSections(false);
   verticalHeader()->setDefaultSectionSize(24);

@@ -98,7 +98,7 @@ class CodebookPanel : public FramedPanel {
     force_->setEnabled(any);
     if (!any) {
       code_title_->setText(tr("No code selected"));
-      code_note_->set_text(tr("Click a cell above, or a search result, to see where a code fires and what forcing it does."));
+      code_note_->set_text(tr("Click a cell above or a search result"));
       return;
     }
     const auto& book = model->codebooks[static_cast<std::size_t>(selection.codebook)];
@@ -163,6 +163,7 @@ class CodebookPanel : public FramedPanel {
     column->addWidget(pattern_);
     found_table_ = new ReportTable;
     found_table_->setObjectName("found");
+    found_table_->set_empty_text(tr("Codes that fire where a pattern matches appear here"));
     found_table_->setSelectionMode(QAbstractItemView::SingleSelection);
     column->addWidget(found_table_, 1);
     connect(pattern_, &QLineEdit::textChanged, this, [this] { pause_.start(); });
@@ -189,8 +190,10 @@ class CodebookPanel : public FramedPanel {
     pair->setSpacing(kGrid);
     contexts_table_ = new ReportTable;
     contexts_table_->setObjectName("contexts");
+    contexts_table_->set_empty_text(tr("Where the selected code fires most"));
     effect_table_ = new ReportTable;
     effect_table_->setObjectName("effect");
+    effect_table_->set_empty_text(tr("Next token, before and after forcing the code"));
     pair->addWidget(contexts_table_, 3);
     pair->addWidget(effect_table_, 2);
     column->addLayout(pair, 1);

@@ -210,6 +210,17 @@ QToolButton* icon_button(const QString& icon, const QString& tip, QWidget* paren
   return button;
 }
 
+QToolButton* toggle_button(const QString& text, const QString& name, const QString& tip) {
+  auto* button = new QToolButton;
+  button->setText(text);
+  button->setObjectName(name);
+  button->setCheckable(true);
+  button->setToolTip(tip);
+  button->setProperty("toggle", true);
+  button->setFixedHeight(kRow);
+  return button;
+}
+
 QLabel* heading(const QString& text) {
   auto* label = new QLabel(text);
   QFont font = label->font();

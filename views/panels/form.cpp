@@ -120,6 +120,7 @@ QWidget* ParamForm::make_field(const ParamInfo& param) {
     case ParamInfo::Type::Choice: {
       auto* box = new QComboBox;
       for (const auto& choice : param.choices) box->addItem(QString::fromStdString(choice));
+      box->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
       connect(box, &QComboBox::currentIndexChanged, this, tell);
       return box;
     }

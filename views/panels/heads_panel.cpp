@@ -110,10 +110,7 @@ class HeadsPanel : public FramedPanel {
     tower_row_ = labelled(tr("&Tower"), tower_);
     range_ = new Segmented({tr("Own range"), tr("One range")});
     range_->setToolTip(tr("Colours from 0 to the largest value of each head, or of all heads"));
-    log_ = new QToolButton;
-    log_->setText(tr("&Log"));
-    log_->setCheckable(true);
-    log_->setToolTip(tr("Logarithmic colours"));
+    log_ = toggle_button(tr("&Log"), "log", tr("Logarithmic colours"));
     set_controls(control_bar({tower_row_, range_, log_}));
     grid_ = new HeadGridCanvas;
     grid_->setObjectName("grid");

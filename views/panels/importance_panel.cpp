@@ -130,11 +130,8 @@ class ImportancePanel : public FramedPanel {
     against_ = new QComboBox;
     against_->setObjectName("against");
     fill_choices(*against_, {"entropy", "distance", "first_token"}, "entropy");
-    edited_ = new QToolButton;
-    edited_->setText(tr("With &edits"));
-    edited_->setCheckable(true);
-    edited_->setFixedHeight(kRow);
-    edited_->setToolTip(tr("Ranks the heads that are left by the edits in force, and follows them"));
+    edited_ = toggle_button(tr("With &edits"), "edited",
+                            tr("Ranks the heads that are left by the edits in force, and follows them"));
     prune_ = new QPushButton(tr("&Prune selected"));
     prune_->setObjectName("prune");
     prune_->setEnabled(false);
@@ -162,27 +159,28 @@ class ImportancePanel : public FramedPanel {
   QWidget* build_views() {
     auto* body = new QWidget;
     auto* column = column_of(body);
+    auto* down = new QSplitter(Qt::Vertical);
     auto* across = new QSplitter(Qt::Horizontal);
-    across->setHandleWidth(kGrid);
-    across->setChildrenCollapsible(false);
-    auto* pictures = new QSplitter(Qt::Vertical);
-    pictures->setHandleWidth(kGrid);
-    pictures->setChildrenCollapsible(false);
+    for (QSplitter* split : {down, across}) {
+      split->setHandleWidth(kGrid);
+      split->setChildrenCollapsible(false);
+    }
     map_ = new FigureView;
     map_->setObjectName("heat");
     map_->set_options(panel_figure());
     scatter_ = new FigureView;
     scatter_->setObjectName("scatter");
     scatter_->set_options(panel_figure());
-    pictures->addWidget(map_);
-    pictures->addWidget(scatter_);
     ranking_ = new ReportTable;
     ranking_->setObjectName("ranking");
-    across->addWidget(pictures);
+    across->addWidget(map_);
     across->addWidget(ranking_);
-    across->setStretchFactor(0, 3);
+    across->setStretchFactor(0, 2);
     across->setStretchFactor(1, 1);
-    column->addWidget(across, 1);
+    down->addWidget(across);
+    down->addWidget(scatter_);
+    down->setSizes({320, 260});
+    column->addWidget(down, 1);
     column->addWidget(note_ = new ElidedLabel);
     note_->setObjectName("note");
     for (FigureView* view : {map_, scatter_}) {

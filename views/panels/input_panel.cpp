@@ -64,7 +64,7 @@ class InputPanel : public FramedPanel {
       predictions_->clear();
       predictions_report_.reset();
       predictions_title_->setText(tr("Predictions"));
-      kl_->set_text(tr("Type a text, open an image or take a sample."));
+      kl_->set_text({});
       show_verified(nullptr);
       return;
     }
@@ -117,9 +117,7 @@ class InputPanel : public FramedPanel {
     samples_->setProperty("menu", true);
     open_image_ = new QPushButton(tr("&Open image…"));
     connect(open_image_, &QPushButton::clicked, this, [this] { open_image(); });
-    grid_ = new QToolButton;
-    grid_->setText(tr("Patch &grid"));
-    grid_->setCheckable(true);
+    grid_ = toggle_button(tr("Patch &grid"), "grid", tr("Draws the patches, which are the tokens, over the image"));
     grid_->setChecked(true);
     connect(grid_, &QToolButton::toggled, this, [this](bool on) { well_->set_grid_shown(on); });
     set_controls(control_bar({samples_, open_image_, grid_}));
@@ -183,6 +181,7 @@ class InputPanel : public FramedPanel {
     column->addLayout(row);
     predictions_ = new ReportTable;
     predictions_->setObjectName("predictions");
+    predictions_->set_empty_text(tr("Type a text, open an image or take a sample"));
     column->addWidget(predictions_, 1);
     return low;
   }

@@ -34,6 +34,8 @@ QDoubleSpinBox* range_end(const QString& name) {
 LookMenu::LookMenu(QWidget* parent) : QToolButton(parent) {
   setText(tr("&Display"));
   setObjectName("display");
+  setProperty("drops", true);
+  setFixedHeight(kRow);
   setToolTip(tr("Colour map, range and scale"));
   setPopupMode(QToolButton::InstantPopup);
   auto* menu = new QMenu(this);

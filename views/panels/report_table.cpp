@@ -219,6 +219,19 @@ QSize ReportTable::sizeHint() const {
   return {std::max(width, 160), std::min(12, std::max(3, model_->rowCount())) * 22 + 32};
 }
 
+void ReportTable::set_empty_text(const QString& text) {
+  empty_text_ = text;
+  viewport()->update();
+}
+
+void ReportTable::paintEvent(QPaintEvent* event) {
+  QTableView::paintEvent(event);
+  if (model_->rowCount() > 0 || empty_text_.isEmpty()) return;
+  QPainter painter(viewport());
+  painter.setPen(shades(QApplication::palette()).muted);
+  painter.drawText(viewport()->rect().adjusted(kGrid, kGrid, -kGrid, -kGrid), Qt::AlignCenter | Qt::TextWordWrap, empty_text_);
+}
+
 void ReportTable::keyPressEvent(QKeyEvent* event) {
   if (event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter) {
     if (currentIndex().isValid()) emit chosen(source_row(currentIndex().row()));

@@ -48,6 +48,8 @@ class ReportTable : public QTableView {
   void set(std::shared_ptr<const engine::Report> report, std::size_t index = 0);
   void clear() { set(nullptr, 0); }
   [[nodiscard]] const engine::Table* table() const { return model_->table(); }
+  /// What stands in the middle while there is no row.
+  void set_empty_text(const QString& text);
   /// Row of the report's table that a view row stands for.
   [[nodiscard]] int source_row(int view_row) const;
   [[nodiscard]] int view_row(int source_row) const;
@@ -62,12 +64,14 @@ class ReportTable : public QTableView {
 
  protected:
   void keyPressEvent(QKeyEvent* event) override;
+  void paintEvent(QPaintEvent* event) override;
 
  private:
   void fit_columns();
   ReportTableModel* model_;
   QSortFilterProxyModel* order_;
   bool quiet_ = false;
+  QString empty_text_;
 };
 
 }  // namespace vitrine::views

@@ -60,7 +60,16 @@ QToolButton:hover { background: @raised; border-color: @line; }
 QToolButton:checked { background: @soft; border-color: @soft; }
 QToolButton:focus { border-color: @accent; }
 QToolButton:disabled { color: @faint; }
+QToolButton[toggle="true"] { background: @base; border: 1px solid @line; padding: 2px 10px; }
+QToolButton[toggle="true"]:hover { border-color: @muted; }
+QToolButton[toggle="true"]:checked { background: @soft; border-color: @accent; }
+QToolButton[toggle="true"]:focus { border-color: @accent; }
+QToolButton[toggle="true"]:disabled { background: @window; color: @faint; border-color: @line; }
 QToolButton::menu-indicator { image: none; }
+QToolButton[drops="true"] { background: @base; border: 1px solid @line; padding: 2px 22px 2px 10px; }
+QToolButton[drops="true"]:hover { border-color: @muted; }
+QToolButton[drops="true"]::menu-indicator { image: url(:/panels/chevron_@theme.svg); width: 8px; height: 8px;
+  subcontrol-origin: padding; subcontrol-position: right center; right: 7px; }
 QCheckBox, QRadioButton { spacing: 6px; color: @text; }
 QCheckBox:disabled { color: @faint; }
 QCheckBox::indicator, QTreeView::indicator { width: 14px; height: 14px; border: 1px solid @muted; border-radius: 3px;
@@ -77,11 +86,13 @@ QTableView, QTreeView, QListView { background: @base; alternate-background-color
   border-radius: 4px; gridline-color: @line; outline: none; selection-background-color: @soft; selection-color: @text; }
 QTableView:focus, QTreeView:focus, QListView:focus { border-color: @accent; }
 QTreeView::item { min-height: 22px; }
-QTreeView::item:selected, QListView::item:selected { background: @soft; color: @text; }
 QTreeView::branch { background: @base; }
 QTreeView::branch:has-children:closed { image: url(:/panels/right_@theme.svg); }
 QTreeView::branch:has-children:open { image: url(:/panels/chevron_@theme.svg); }
-QListView::item { padding: 3px 6px; }
+QListView::item { padding: 3px 6px; background: transparent; border: none; }
+QListView::item:hover { background: @raised; }
+QTreeView::item:selected, QListView::item:selected { background: @soft; color: @text; }
+QTableCornerButton::section { background: @window; border: none; border-bottom: 1px solid @line; }
 QScrollArea { background: transparent; border: none; }
 QSplitter::handle { background: @window; }
 QSplitter::handle:hover { background: @soft; }

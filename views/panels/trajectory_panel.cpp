@@ -94,15 +94,9 @@ class TrajectoryPanel : public FramedPanel {
     tower_row_ = labelled(tr("&Tower"), tower_);
     color_ = new Segmented({tr("By layer"), tr("By token")});
     color_->setToolTip(tr("What the colours stand for"));
-    labels_ = new QToolButton;
-    labels_->setText(tr("&Labels"));
-    labels_->setCheckable(true);
-    labels_->setFixedHeight(kRow);
-    hide_ = new QToolButton;
-    hide_->setText(tr("Hide &first token"));
-    hide_->setToolTip(tr("Its norm is often so large that all others shrink to a point"));
-    hide_->setCheckable(true);
-    hide_->setFixedHeight(kRow);
+    labels_ = toggle_button(tr("&Labels"), "labels", tr("Names of the tokens at the last layer"));
+    hide_ = toggle_button(tr("Hide &first token"), "hide_first",
+                          tr("Its norm is often so large that all others shrink to a point"));
     auto* reset = new QPushButton(tr("&Reset view"));
     set_controls(control_bar({tower_row_, color_, labels_, hide_, reset}));
     auto* body = new QWidget;
