@@ -225,7 +225,9 @@ std::vector<float> importance_values(const FakeHost& host) {
   const Source from = source_of(host);
   if (from.folder == "vit_digits")
     return GoldenFile("vit_digits_pruned/expected.safetensors").read("importance").values;
-  return GoldenFile("lm_text_induction/expected.safetensors").read("repeat_loss_if_zeroed").values;
+  const GoldenFile induction("lm_text_induction/expected.safetensors");
+  return induction.found() ? induction.read("repeat_loss_if_zeroed").values
+                           : std::vector<float>(static_cast<std::size_t>(from.layers * from.heads), 0.5F);
 }
 
 Report importance(const FakeHost::Asked& asked, const FakeHost& host) {

@@ -70,7 +70,7 @@ class PruningPanelTest : public QObject {
     QCOMPARE(list->metrics().size(), expected->metrics.size());
     for (std::size_t i = 0; i < expected->metrics.size(); ++i)
       QCOMPARE(list->metrics()[i].value, expected->metrics[i].value);
-    QCOMPARE(list->value_text(1), QString("98\u202f%"));
+    QCOMPARE(list->value_text(1), QString("98.00\u202f%"));
     QCOMPARE(list->before_text(1), QString("98.67\u202f%"));
   }
 

@@ -166,7 +166,7 @@ class PanelViewsTest : public QObject {
       const auto& row = ranking->table()->rows[static_cast<std::size_t>(r)];
       const auto head = parse_head(std::get<std::string>(row[0]), "");
       QCOMPARE(static_cast<float>(std::get<double>(row[1])), reference.at({head->layer, head->head}));
-      QCOMPARE(ranking->cell(r, 1), quantity_text(std::get<double>(row[1]), "nats", 4));
+      QCOMPARE(ranking->cell(r, 1), number_text(std::get<double>(row[1]), 4));
     }
   }
 

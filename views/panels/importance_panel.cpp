@@ -177,6 +177,7 @@ class ImportancePanel : public FramedPanel {
     across->addWidget(ranking_);
     across->setStretchFactor(0, 2);
     across->setStretchFactor(1, 1);
+    across->setSizes({560, 300});
     down->addWidget(across);
     down->addWidget(scatter_);
     down->setSizes({320, 260});

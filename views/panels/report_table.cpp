@@ -27,6 +27,16 @@ QString visible_text(const std::string& cell) {
   return text.replace(QLatin1Char('\n'), QChar(0x21b5)).replace(QLatin1Char('\t'), QChar(0x21e5));
 }
 
+/// Units that change the number itself stand in the cell, all others in the heading.
+bool in_cell(const std::string& unit) {
+  return unit.empty() || unit == "share" || unit == "fraction" || unit == "bytes" || unit == "B";
+}
+
+QString cell_text(double value, const engine::Table::Column& column) {
+  return in_cell(column.unit) ? quantity_text(value, QString::fromStdString(column.unit), column.digits)
+                              : number_text(value, column.digits);
+}
+
 double number_of(const engine::Cell& cell) {
   const double* number = std::get_if<double>(&cell);
   return number ? *number : std::nan("");
@@ -71,7 +81,7 @@ QVariant ReportTableModel::data(const QModelIndex& index, int role) const {
   const double* number = std::get_if<double>(&row[c]);
   switch (role) {
     case Qt::DisplayRole:
-      return number ? quantity_text(*number, QString::fromStdString(t->columns[c].unit), t->columns[c].digits)
+      return number ? cell_text(*number, t->columns[c])
                     : visible_text(std::get<std::string>(row[c]));
     case Qt::ToolTipRole:
       return number ? QVariant(QString::number(*number, 'g', 9)) : data(index, Qt::DisplayRole);
@@ -86,7 +96,11 @@ QVariant ReportTableModel::headerData(int section, Qt::Orientation orientation, 
   const engine::Table* t = table();
   if (!t || orientation != Qt::Horizontal || section >= static_cast<int>(t->columns.size())) return {};
   const auto& column = t->columns[static_cast<std::size_t>(section)];
-  if (role == Qt::DisplayRole) return QString::fromStdString(column.name).replace('_', ' ');
+  if (role == Qt::DisplayRole) {
+    const QString name = QString::fromStdString(column.name).replace('_', ' ');
+    const bool plain = in_cell(column.unit) || column.unit == "probability" || column.unit == column.name;
+    return plain ? name : QString("%1 (%2)").arg(name, QString::fromStdString(column.unit));
+  }
   if (role == Qt::ToolTipRole && !column.unit.empty())
     return QString("%1 (%2)").arg(QString::fromStdString(column.name), QString::fromStdString(column.unit));
   if (role == Qt::TextAlignmentRole) {

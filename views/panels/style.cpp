@@ -216,7 +216,8 @@ QString quantity_text(double value, const QString& unit, int digits) {
     while (std::abs(value) >= 1000 && step < 4) value /= 1000, ++step;
     return number_text(value, 3) + QChar(0x202f) + names[step];
   }
-  if (unit == "share" || unit == "fraction") return number_text(value * 100, digits) + QStringLiteral("\u202f%");
+  if (unit == "share" || unit == "fraction")
+    return QString::number(value * 100, 'f', std::max(0, digits - 2)).replace(QLatin1Char('-'), QChar(0x2212)) + QStringLiteral("\u202f%");
   if (unit.isEmpty() || unit == "probability" || unit == "parameters" || unit == "count") return number_text(value, digits);
   return number_text(value, digits) + QChar(0x202f) + unit;
 }
