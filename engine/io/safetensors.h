@@ -27,7 +27,7 @@ struct TensorToWrite {
   std::span<const std::int64_t> integers = {}; ///< used instead of `values` when dtype is I64 and they are given
 };
 
-/// Writes a safetensors file, tensors aligned and in the order given; whole or not at all.
+/// Writes a safetensors file, every tensor aligned to its element size; whole or not at all.
 /// @error ShapeMismatch, Usage (a name twice, another dtype), FileMissing
 /// @cost  one pass, 1 MB of memory beside the header
 [[nodiscard]] Status write_safetensors(const std::filesystem::path& path, const std::vector<TensorToWrite>& tensors,

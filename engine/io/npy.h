@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/core/error.h"
+
+namespace vitrine::engine {
+
+/// A npy array, values as float32 in row-major order whatever the file's order.
+struct NpyArray {
+  std::string descr;                 ///< the file's element type, "<f4"
+  std::vector<std::int64_t> shape;
+  std::vector<float> values;
+};
+
+/// What the header says; the values are checked to be there, not read.
+struct NpyHeader {
+  std::string descr;
+  bool fortran_order = false;
+  std::vector<std::int64_t> shape;
+  std::uint64_t offset = 0;          ///< of the first value
+};
+
+/// @error FileFormat with the byte; Unsupported for object, text and record arrays
+[[nodiscard]] Result<NpyHeader> read_npy_header(const std::filesystem::path& path);
+/// Little- and big-endian floats, integers, booleans; complex numbers are refused.
+[[nodiscard]] Result<NpyArray> read_npy(const std::filesystem::path& path);
+
+/// Writes float32, row-major, version 1.0; whole or not at all.
+/// @error ShapeMismatch, FileMissing
+[[nodiscard]] Status write_npy(const std::filesystem::path& path, const std::vector<std::int64_t>& shape,
+                               std::span<const float> values);
+
+}  // namespace vitrine::engine

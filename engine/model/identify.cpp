@@ -1,0 +1,231 @@
+#include "engine/model/identify.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "engine/io/bytes.h"
+#include "engine/io/content.h"
+#include "engine/io/image.h"
+#include "engine/io/json.h"
+#include "engine/io/mapped_file.h"
+#include "engine/io/npy.h"
+#include "engine/model/config_check.h"
+#include "engine/model/tokenizer_notes.h"
+#include "engine/text/tokenizer.h"
+
+namespace vitrine::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+bool has_any(const json& object, std::initializer_list<const char*> keys) {
+  return std::any_of(keys.begin(), keys.end(), [&](const char* key) { return object.contains(key); });
+}
+
+/// What a JSON object describes, by its keys; the name decides what keys leave open.
+FileKind json_kind(const json& object, const std::string& name) {
+  if (object.contains("vitrine_session")) return FileKind::Session;
+  if (object.contains("vitrine_job")) return FileKind::Job;
+  if (has_any(object, {"pre_tokenizer", "post_processor", "added_tokens"}) || name == "tokenizer.json") return FileKind::Tokenizer;
+  if (has_any(object, {"provides", "build_id", "abi"}) || name == "manifest.json") return FileKind::PluginManifest;
+  if (has_any(object, {"image_mean", "image_processor_type", "do_resize"})) return FileKind::Preprocessor;
+  if (object.contains("picture") && object.contains("verified")) return FileKind::Report;
+  return FileKind::Config;
+}
+
+std::string plural(std::size_t n, std::string_view what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
+
+std::string tensors_sentence(const Checkpoint& checkpoint) {
+  double values = 0;
+  std::set<std::string> types;
+  for (const TensorEntry& entry : checkpoint.tensors()) {
+    values += static_cast<double>(entry.numel());
+    types.insert(entry.dtype);
+  }
+  std::string list;
+  for (const auto& type : types) list += (list.empty() ? "" : ", ") + type;
+  return fmt::format("{} with {:.0f} values{}{}", plural(checkpoint.tensors().size(), "tensor"), values,
+                     list.empty() ? "" : " of type ", list);
+}
+
+void take_checkpoint(FileIdentity& identity, std::shared_ptr<const Checkpoint> checkpoint) {
+  identity.format = checkpoint->format();
+  identity.tensors = checkpoint->tensors();
+  for (const auto& warning : checkpoint->warnings()) identity.warnings.push_back(warning);
+  identity.details["metadata"] = checkpoint->metadata();
+  identity.checkpoint = std::move(checkpoint);
+}
+
+Result<FileIdentity> weights(const fs::path& path) {
+  VITRINE_TRY(auto checkpoint, open_checkpoint(path));
+  FileIdentity identity;
+  identity.kind = FileKind::Weights;
+  identity.sentence = fmt::format("{} weights: {}", checkpoint->format(), tensors_sentence(*checkpoint));
+  take_checkpoint(identity, std::move(checkpoint));
+  return identity;
+}
+
+Result<FileIdentity> config(const json& object, const std::string& name, std::string_view named_elsewhere) {
+  FileIdentity identity;
+  identity.kind = FileKind::Config;
+  identity.format = "json";
+  VITRINE_TRY(identity.warnings, check_config(object, name, {named_elsewhere, {}}));
+  std::string what(named_elsewhere);
+  for (const char* key : {"model_type", "architecture", "_class_name"})
+    if (what.empty() && object.contains(key) && object[key].is_string()) what = object[key].get<std::string>();
+  identity.details["config"] = object;
+  identity.sentence = fmt::format("a model configuration ({})", printable(what));
+  return identity;
+}
+
+Result<FileIdentity> tokenizer(const json& object, const std::string& name) {
+  VITRINE_TRY(const auto opened, tokenizer_from_json(object, json(), name));
+  FileIdentity identity;
+  identity.kind = FileKind::Tokenizer;
+  identity.format = "json";
+  identity.warnings = tokenizer_notes(object);
+  identity.details = {{"kind", opened->kind()}, {"vocab_size", opened->vocab_size()}};
+  identity.sentence = fmt::format("a {} tokenizer of {} tokens", opened->kind(), opened->vocab_size());
+  return identity;
+}
+
+Result<FileIdentity> json_file(const fs::path& path, std::string_view text) {
+  const std::string name = path.string();
+  VITRINE_TRY(json object, parse_json(text, name));
+  if (!object.is_object())
+    return fail_file(ErrorCode::FileFormat, name, fmt::format("expected a JSON object, came a {}", object.type_name()), 0);
+  FileIdentity identity;
+  identity.kind = json_kind(object, path.filename().string());
+  identity.format = "json";
+  switch (identity.kind) {
+    case FileKind::Tokenizer: return tokenizer(object, name);
+    case FileKind::Config: return config(object, name, {});
+    case FileKind::Preprocessor: {
+      VITRINE_CHECK(ImagePreprocess::from_json(object));
+      break;
+    }
+    default: break;
+  }
+  identity.sentence = kind_name(identity.kind);
+  identity.details = std::move(object);
+  return identity;
+}
+
+Result<FileIdentity> image(const fs::path& path, Content content) {
+  VITRINE_TRY(const Image8 decoded, decode_image(path));
+  FileIdentity identity;
+  identity.kind = FileKind::Image;
+  switch (content) {
+    case Content::Png: identity.format = "png"; break;
+    case Content::Jpeg: identity.format = "jpeg"; break;
+    case Content::Webp: identity.format = "webp"; break;
+    case Content::Bmp: identity.format = "bmp"; break;
+    case Content::Gif: identity.format = "gif"; break;
+    default: identity.format = "tiff"; break;
+  }
+  identity.details = {{"width", decoded.width}, {"height", decoded.height}};
+  identity.sentence = fmt::format("a {} image of {} x {} pixels", identity.format, decoded.width, decoded.height);
+  return identity;
+}
+
+Result<FileIdentity> array(const fs::path& path) {
+  VITRINE_TRY(const NpyHeader header, read_npy_header(path));
+  FileIdentity identity;
+  identity.kind = FileKind::Array;
+  identity.format = "npy";
+  identity.details = {{"descr", header.descr}, {"shape", header.shape}};
+  identity.sentence = fmt::format("a npy array of type {} and {}", printable(header.descr), plural(header.shape.size(), "axis"));
+  return identity;
+}
+
+Result<FileIdentity> vocabulary(const fs::path& path) {
+  VITRINE_TRY(const auto opened, open_tokenizer(path.parent_path()));
+  FileIdentity identity;
+  identity.kind = FileKind::Vocabulary;
+  identity.format = "text";
+  identity.details = {{"kind", opened->kind()}, {"vocab_size", opened->vocab_size()}};
+  identity.sentence = fmt::format("a {} vocabulary of {} tokens", opened->kind(), opened->vocab_size());
+  return identity;
+}
+
+/// The class that a reference case beside the configuration names; empty if there is none.
+std::string case_class(const fs::path& folder) {
+  std::error_code problem;
+  if (!fs::exists(folder / "case.json", problem)) return {};
+  const auto object = read_json_file(folder / "case.json");
+  if (!object || !object->is_object()) return {};
+  const auto found = object->find("class");
+  return found != object->end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+Result<FileIdentity> folder(const fs::path& path) {
+  FileIdentity identity;
+  identity.kind = FileKind::ModelFolder;
+  std::error_code problem;
+  std::string what = "no configuration";
+  if (fs::exists(path / "config.json", problem)) {
+    VITRINE_TRY(const json object, read_json_file(path / "config.json"));
+    VITRINE_TRY(auto part, config(object, (path / "config.json").string(), case_class(path)));
+    what = part.sentence;
+    identity.warnings = std::move(part.warnings);
+    identity.details["config"] = object;
+  }
+  if (fs::exists(path / "tokenizer.json", problem)) {
+    VITRINE_TRY(const json object, read_json_file(path / "tokenizer.json"));
+    VITRINE_TRY(const auto part, tokenizer(object, (path / "tokenizer.json").string()));
+    what += ", " + part.sentence;
+    identity.details["tokenizer"] = part.details;
+    identity.warnings.insert(identity.warnings.end(), part.warnings.begin(), part.warnings.end());
+  }
+  VITRINE_TRY(auto checkpoint, open_checkpoint(path));
+  identity.sentence = fmt::format("a model folder: {}, {} weights: {}", what, checkpoint->format(), tensors_sentence(*checkpoint));
+  take_checkpoint(identity, std::move(checkpoint));
+  return identity;
+}
+
+}  // namespace
+
+std::string kind_name(FileKind kind) {
+  switch (kind) {
+    case FileKind::ModelFolder: return "a model folder";
+    case FileKind::Weights: return "model weights";
+    case FileKind::Config: return "a model configuration";
+    case FileKind::Tokenizer: return "a tokenizer";
+    case FileKind::Vocabulary: return "a vocabulary";
+    case FileKind::Preprocessor: return "an image preprocessing configuration";
+    case FileKind::Image: return "an image";
+    case FileKind::Array: return "an array";
+    case FileKind::PluginManifest: return "a plugin manifest";
+    case FileKind::Session: return "a Vitrine session";
+    case FileKind::Job: return "a Vitrine batch job";
+    case FileKind::Report: return "a Vitrine report";
+  }
+  return "a file";
+}
+
+Result<FileIdentity> identify(const fs::path& path) {
+  std::error_code problem;
+  const auto status = fs::status(path, problem);
+  if (!fs::exists(status)) return fail_file(ErrorCode::FileMissing, path.string(), "no such file or folder");
+  if (fs::is_directory(status)) return folder(path);
+  const std::string name = path.filename().string();
+  if (name.ends_with(".index.json")) return weights(path);
+  VITRINE_TRY(const auto file, MappedFile::open(path));
+  const Content content = content_of(file->bytes());
+  if (content == Content::Npy) return array(path);
+  if (is_image_content(content)) return image(path, content);
+  const bool weights_name = name.ends_with(".safetensors") || name.ends_with(".gguf") || name.ends_with(".onnx");
+  if (name.ends_with(".json") || (content == Content::Json && !weights_name)) {
+    if (content == Content::LfsPointer || content == Content::Html || content == Content::Zip)
+      return fail_file(ErrorCode::FileFormat, path.string(), fmt::format("expected JSON, came {}", describe_content(file->bytes())), 0);
+    return json_file(path, as_text(file->bytes()));
+  }
+  if (name == "vocab.txt") return vocabulary(path);
+  if (content == Content::Empty && !weights_name) return fail_file(ErrorCode::FileFormat, path.string(), "the file is empty", 0);
+  return weights(path);
+}
+
+}  // namespace vitrine::engine

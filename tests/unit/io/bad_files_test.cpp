@@ -1,0 +1,147 @@
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <regex>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "engine/model/identify.h"
+#include "golden_files.h"
+
+namespace vitrine::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using test::golden_files;
+using nlohmann::json;
+
+/// Peak resident memory of this process in bytes.
+std::uint64_t peak_memory() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+struct Outcome {
+  bool opened = false;
+  std::string message;          ///< the error's sentence, or the warnings
+  double seconds = 0;
+  std::uint64_t grown = 0;      ///< bytes of peak memory
+  std::string died;             ///< how the child ended, if not well
+};
+
+/// Identifies a file in a child process, so that a crash, a hang or a hunger for memory is seen and costs only the row.
+Outcome identify_in_child(const fs::path& file, const fs::path& folder) {
+  int ends[2];
+  EXPECT_EQ(::pipe(ends), 0);
+  const auto begin = std::chrono::steady_clock::now();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(ends[0]);
+    if (::chdir(folder.c_str()) != 0) ::_exit(9);
+    ::alarm(20);
+    const std::uint64_t before = peak_memory();
+    const auto identity = identify(file);
+    std::string message = identity ? "" : sentence(identity.error());
+    if (identity)
+      for (const auto& warning : identity->warnings) message += warning + "\n";
+    const json result = {{"opened", identity.has_value()}, {"message", message}, {"grown", peak_memory() - before}};
+    const std::string text = result.dump(-1, ' ', true, json::error_handler_t::replace);
+    for (std::size_t at = 0; at < text.size();) {
+      const ssize_t n = ::write(ends[1], text.data() + at, text.size() - at);
+      if (n <= 0) ::_exit(8);
+      at += static_cast<std::size_t>(n);
+    }
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(n));
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  Outcome outcome;
+  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    outcome.died = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status)) : "exit " + std::to_string(WEXITSTATUS(status));
+    return outcome;
+  }
+  const json result = json::parse(text);
+  outcome.opened = result["opened"];
+  outcome.message = result["message"];
+  outcome.grown = result["grown"];
+  return outcome;
+}
+
+void carry_out(const json& step, const fs::path& folder) {
+  const std::string verb = step.at(0), name = step.at(1);
+  if (verb == "symlink") fs::create_symlink(step.at(2).get<std::string>(), folder / name);
+  if (verb == "hardlink") fs::create_hard_link(folder / step.at(2).get<std::string>(), folder / name);
+  if (verb == "fifo" && ::mkfifo((folder / name).c_str(), 0600) != 0) ADD_FAILURE() << "no pipe";
+  if (verb == "mkdir") fs::create_directory(folder / name);
+}
+
+std::set<std::string> names_below(const fs::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) names.insert(entry.path().string());
+  return names;
+}
+
+void check_row(const json& row) {
+  const fs::path source = golden_files() / "bad" / row.at("file").get<std::string>();
+  SCOPED_TRACE(row["file"].get<std::string>() + ": " + row.at("what_is_wrong").get<std::string>());
+  test::TemporaryFolder work;
+  const bool alone = row.at("format") != "safetensors_index" && row["format"] != "onnx";
+  const fs::path copy = work.path() / "row";
+  fs::create_directory(copy);
+  if (alone) fs::copy_file(source, copy / source.filename());
+  else fs::copy(source.parent_path(), copy);
+  for (const auto& entry : fs::directory_iterator(copy)) fs::permissions(entry.path(), fs::perms::owner_all);
+  for (const json& step : row.value("setup", json::array())) carry_out(step, copy);
+  const auto before = names_below(work.path());
+  const Outcome outcome = identify_in_child(copy / source.filename(), work.path());
+  EXPECT_EQ(outcome.died, "") << "the reader died";
+  EXPECT_EQ(names_below(work.path()), before) << "something was created";
+  EXPECT_LT(outcome.seconds, 2.0);
+  EXPECT_LE(outcome.grown, fs::file_size(source) + (256ULL << 20));
+  if (!outcome.died.empty()) return;
+  if (row.at("expect") == "refuse") {
+    EXPECT_FALSE(outcome.opened) << "opened with: " << outcome.message;
+  }
+  for (const json& pattern : row.at("must_mention")) {
+    const std::regex wanted(pattern.get<std::string>(), std::regex::icase);
+    EXPECT_TRUE(std::regex_search(outcome.message, wanted))
+        << (outcome.opened ? "opened, warnings: " : "refused: ") << outcome.message << "\nshould mention " << pattern;
+  }
+  if (std::getenv("VITRINE_SHOW") != nullptr) std::printf("%s %s\n", outcome.opened ? "WARN" : "NO  ", outcome.message.c_str());
+}
+
+class BadFiles : public testing::TestWithParam<std::string> {};
+
+TEST_P(BadFiles, AreRefusedInOneClearSentence) {
+  std::ifstream index(golden_files() / "bad/index.jsonl");
+  int rows = 0;
+  for (std::string line; std::getline(index, line);) {
+    const json row = json::parse(line);
+    if (row.at("format") != GetParam()) continue;
+    ++rows;
+    check_row(row);
+  }
+  EXPECT_GT(rows, 2);
+  RecordProperty("rows", rows);
+  std::printf("%s: %d rows\n", GetParam().c_str(), rows);
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, BadFiles,
+                         testing::Values("safetensors", "safetensors_index", "gguf", "onnx", "config_json", "tokenizer_json"),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace vitrine::engine
