@@ -13,7 +13,11 @@ namespace fs = std::filesystem;
 views::TowerState tower_state(const engine::TowerInfo& tower) {
   views::TowerState out;
   out.prefix = tower.prefix;
-  for (const auto& mixer : tower.mixers) out.heads_per_layer.push_back(mixer.heads);
+  for (const auto& mixer : tower.mixers) {
+    out.heads_per_layer.push_back(mixer.heads);
+    out.blocks.push_back(mixer.block);
+    out.mixer_sites.push_back(mixer.site);
+  }
   for (const auto& mixer : tower.cross) out.cross_heads_per_layer.push_back(mixer.heads);
   out.mlp_width = tower.mlp_width;
   if (!tower.mixers.empty()) out.mixer_kind = tower.mixers.front().kind;

@@ -13,10 +13,11 @@ std::string label_at(const LabelAxis& axis, int i) {
 
 }  // namespace
 
-double widest(const Sheet& sheet, const std::vector<std::string>& labels, int count, const Font& font, double limit) {
+double widest(const Sheet& sheet, const std::vector<std::string>& labels, int count, const Font& font, double limit,
+              int step) {
   if (labels.empty()) return std::min(limit, sheet.width(std::to_string(std::max(0, count - 1)), font));
   double wide = 0;
-  const std::size_t stride = std::max<std::size_t>(1, labels.size() / 400);
+  const std::size_t stride = static_cast<std::size_t>(step) * std::max<std::size_t>(1, labels.size() / (400 * static_cast<std::size_t>(step)));
   for (std::size_t i = 0; i < labels.size() && wide < limit; i += stride)
     wide = std::max(wide, sheet.width(labels[i], font));
   return std::min(limit, wide);

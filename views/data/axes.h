@@ -21,9 +21,9 @@ struct LabelAxis {
   bool upright = false;              ///< column labels are rotated
 };
 
-/// Widest label in pixels, at most `limit`; `most` of them are measured.
+/// Widest of every `step`-th label in pixels, at most `limit`; without labels, of the numbers below `count`.
 [[nodiscard]] double widest(const Sheet& sheet, const std::vector<std::string>& labels, int count, const Font& font,
-                            double limit);
+                            double limit, int step = 1);
 
 /// Labels' font for a pitch: the theme's, or as much smaller as lets every label stand, down to about 6 points.
 [[nodiscard]] Font label_font_for(const Style& style, double pitch);

@@ -5,6 +5,9 @@
 namespace vitrine::views {
 namespace {
 
+/// Little height: every line of the caption stays one line, so that the picture keeps the room.
+bool is_cramped(const FigureOptions& options) { return options.height > 0 && options.height < 340; }
+
 std::string metric_text(const engine::Metric& metric) {
   auto name = metric.name;
   for (auto& c : name)
@@ -45,8 +48,9 @@ void draw_sign(Sheet& sheet, FooterLine::Sign sign, Point middle, double size) {
 
 double layout_heading(Sheet& sheet, const engine::Report& report, const Box& area) {
   double y = area.y;
+  const bool cramped = is_cramped(sheet.options);
   const auto lines = [&](const std::string& text, const Font& font, Color color, int most) {
-    for (const auto& run : wrap(text, area.w, font, sheet.measure, most)) {
+    for (const auto& run : wrap(text, area.w, font, sheet.measure, cramped ? 1 : most)) {
       y += line_height(font);
       sheet.text({area.x, y - 0.38 * font.size}, run, font, color);
     }
@@ -70,7 +74,7 @@ std::vector<FooterLine> footer_lines(const Sheet& sheet, const engine::Report& r
   const auto add = [&](const std::string& text, FooterLine::Sign sign) {
     const double indent = sign == FooterLine::Sign::None ? 0 : 1.3 * font.size;
     bool first = true;
-    for (auto& run : wrap(text, width - indent, font, sheet.measure, 3)) {
+    for (auto& run : wrap(text, width - indent, font, sheet.measure, is_cramped(sheet.options) ? 1 : 3)) {
       out.push_back({std::move(run), first ? sign : FooterLine::Sign::None});
       first = false;
     }

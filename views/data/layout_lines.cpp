@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -17,11 +18,13 @@ struct Weight {
   float value = 0;
 };
 
-/// Strongest last, so that it is drawn on top.
+/// Those of the focused query, or of all; strongest last, so that it is drawn on top.
 std::vector<Weight> strongest(const Cells& cells, int focus, double threshold) {
   float top = 0;
-  for (const float v : cells.values)
-    if (std::isfinite(v)) top = std::max(top, std::abs(v));
+  for (std::size_t i = 0; i < cells.values.size(); ++i) {
+    const bool counted = focus < 0 || i / static_cast<std::size_t>(cells.cols) == static_cast<std::size_t>(focus);
+    if (counted && std::isfinite(cells.values[i])) top = std::max(top, std::abs(cells.values[i]));
+  }
   std::vector<Weight> out;
   for (int q = 0; q < cells.rows; ++q) {
     if (focus >= 0 && q != focus) continue;
@@ -93,7 +96,10 @@ double layout_token_lines(Sheet& sheet, const engine::Report& report, const Box&
   const int focus = sheet.options.focus_row;
   draw_column(sheet, left, top, pitch, room, "query", focus);
   draw_column(sheet, right, top, pitch, room, "key", -1);
-  const ValueRange range = choose_range(cells.values, sheet.options.range, sheet.options.lo, sheet.options.hi);
+  const auto begin = cells.values.begin() + std::ptrdiff_t{focus >= 0 && focus < cells.rows ? focus : 0} * cells.cols;
+  const bool one = focus >= 0 && focus < cells.rows;
+  const std::span<const float> shown(begin, one ? begin + cells.cols : cells.values.end());
+  const ValueRange range = choose_range(shown, sheet.options.range, sheet.options.lo, sheet.options.hi);
   const double scale = std::max(std::abs(range.lo), std::abs(range.hi));
   for (const auto& w : strongest(cells, focus, sheet.options.line_threshold)) {
     const double u = std::clamp(sheet.options.range == RangeMode::Log ? range.position(w.value) : std::abs(w.value) / scale, 0.0, 1.0);

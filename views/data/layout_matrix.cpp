@@ -40,7 +40,8 @@ void choose_column_labels(const Sheet& sheet, Frame& frame, double cell_w, doubl
   const int flat_step = numbered ? label_step(frame.cols.count, cell_w, wide + 8) : 1;
   frame.cols.upright = !numbered && wide + 6 > cell_w;
   frame.cols.step = frame.cols.upright ? label_step(frame.cols.count, cell_w, font.size * 1.1) : flat_step;
-  frame.cols.room = (frame.cols.upright ? wide + 8 : font.size + 7) + title;
+  const double shown = widest(sheet, frame.cols.labels, frame.cols.count, font, limit, frame.cols.step);
+  frame.cols.room = (frame.cols.upright ? shown + 8 : font.size + 7) + title;
 }
 
 Frame fit(const Sheet& sheet, Frame frame, const Box& area, const Limits& limits) {

@@ -62,6 +62,10 @@ std::vector<Tick> linear_ticks(const ValueRange& range, int wanted) {
   return out;
 }
 
+std::string power_label(double value) {
+  return value < 9e-4 || value >= 1e6 ? exponent(value, 2) : fmt::format("{:g}", value);
+}
+
 std::vector<Tick> log_ticks(const ValueRange& range, int wanted) {
   std::vector<Tick> out;
   const int from = static_cast<int>(std::floor(std::log10(range.lo) + 1e-9));
@@ -73,7 +77,7 @@ std::vector<Tick> log_ticks(const ValueRange& range, int wanted) {
       const double value = m * std::pow(10, power);
       if (value < range.lo * (1 - 1e-9) || value > range.hi * (1 + 1e-9)) continue;
       const bool minor = m == 1 ? (power - from) % stride != 0 : !dense || to - from > 2;
-      out.push_back({value, minor ? "" : format_value(value, 2), minor});
+      out.push_back({value, minor ? "" : power_label(value), minor});
     }
   }
   return out;

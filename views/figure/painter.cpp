@@ -1,5 +1,6 @@
 #include "views/figure/painter.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <QPainterPath>
@@ -25,6 +26,13 @@ QImage to_image(const Raster& raster) {
   const QImage view(reinterpret_cast<const uchar*>(raster.pixels.data()), raster.width, raster.height, 4 * raster.width,
                     QImage::Format_RGBA8888);
   return view.convertToFormat(QImage::Format_ARGB32_Premultiplied);
+}
+
+QImage enlarged(const QImage& cells, const Box& box, double per_pixel) {
+  if (cells.isNull()) return cells;
+  const int wide = std::clamp(static_cast<int>(std::ceil(box.w * per_pixel / cells.width())), 1, 32);
+  const int high = std::clamp(static_cast<int>(std::ceil(box.h * per_pixel / cells.height())), 1, 32);
+  return cells.scaled(cells.width() * wide, cells.height() * high, Qt::IgnoreAspectRatio, Qt::FastTransformation);
 }
 
 const QImage& FigurePainter::image_of(const std::shared_ptr<const Raster>& raster) {
@@ -122,7 +130,8 @@ void FigurePainter::draw_cells(QPainter& painter, const CellsItem& item) {
   if (!item.raster || !fits_raster(*item.raster)) return;
   if (item.gap <= 0) {
     painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
-    painter.drawImage(to_rect(item.box), image_of(item.raster));
+    const QImage& image = image_of(item.raster);
+    painter.drawImage(to_rect(item.box), target_ == Target::Vector ? enlarged(image, item.box, 4) : image);
     return;
   }
   const double w = item.box.w / item.raster->width, h = item.box.h / item.raster->height;

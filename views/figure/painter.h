@@ -38,6 +38,10 @@ class FigurePainter {
   Target target_;
 };
 
+/// The image of cells enlarged by a whole factor, so that a viewer that smooths images blurs nothing that is seen:
+/// about `per_pixel` image pixels for each pixel of `box`.
+[[nodiscard]] QImage enlarged(const QImage& cells, const Box& box, double per_pixel);
+
 /// A copy of a raster as an image. A malformed raster gives a null image.
 [[nodiscard]] QImage to_image(const Raster& raster);
 

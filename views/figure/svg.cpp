@@ -50,17 +50,17 @@ std::string stroke_of(Color c, double width) {
   return fmt::format(" stroke=\"{}\" stroke-width=\"{}\"{}", hex(c), num(width), opacity("stroke-opacity", c));
 }
 
-std::string embedded_png(const Raster& raster) {
+std::string embedded_png(const QImage& image) {
   QByteArray bytes;
   QBuffer buffer(&bytes);
   buffer.open(QIODevice::WriteOnly);
-  to_image(raster).save(&buffer, "PNG");
+  image.save(&buffer, "PNG");
   return bytes.toBase64().toStdString();
 }
 
 class Writer {
  public:
-  explicit Writer(const SvgOptions& options) : options_(options) {}
+  explicit Writer(bool embed_cells) : embed_cells_(embed_cells) {}
 
   void add(const Item& item) {
     std::visit([this](const auto& one) { write(one); }, item);
@@ -69,7 +69,6 @@ class Writer {
     while (open_-- > 0) body_ += "</g>\n";
     return std::move(body_);
   }
-  [[nodiscard]] const std::string& remarks() const { return remarks_; }
 
  private:
   void write(const RectItem& r) {
@@ -106,18 +105,12 @@ class Writer {
   }
 
   void write(const ImageItem& i) {
-    if (i.raster && finite(i.box)) image(i.box, *i.raster, i.smooth);
+    if (i.raster && finite(i.box)) image(i.box, to_image(*i.raster), i.smooth);
   }
 
   void write(const CellsItem& c) {
     if (!c.raster || !finite(c.box) || c.raster->width <= 0 || c.raster->height <= 0) return;
-    const auto count = static_cast<std::int64_t>(c.raster->width) * c.raster->height;
-    cells_ += count;
-    if (cells_ > options_.most_cells) {
-      remarks_ += fmt::format(" {} x {} cells are embedded as an image.", c.true_rows, c.true_cols);
-      image(c.box, *c.raster, false);
-      return;
-    }
+    if (embed_cells_) return image(c.box, enlarged(to_image(*c.raster), c.box, 4), false);
     const double w = c.box.w / c.raster->width, h = c.box.h / c.raster->height;
     body_ += "<g shape-rendering=\"crispEdges\">\n";
     for (int r = 0; r < c.raster->height; ++r)
@@ -142,9 +135,10 @@ class Writer {
     --open_;
   }
 
-  void image(const Box& box, const Raster& raster, bool smooth) {
+  void image(const Box& box, const QImage& picture, bool smooth) {
+    if (picture.isNull()) return;
     out("<image x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\"{} xlink:href=\"data:image/png;base64,{}\"/>\n",
-        num(box.x), num(box.y), num(box.w), num(box.h), smooth ? "" : " style=\"image-rendering:pixelated\"", embedded_png(raster));
+        num(box.x), num(box.y), num(box.w), num(box.h), smooth ? "" : " style=\"image-rendering:pixelated\"", embedded_png(picture));
   }
 
   template <class... Args>
@@ -152,16 +146,24 @@ class Writer {
     fmt::format_to(std::back_inserter(body_), form, std::forward<Args>(args)...);
   }
 
-  const SvgOptions& options_;
-  std::string body_, remarks_;
-  std::int64_t cells_ = 0;
+  const bool embed_cells_;
+  std::string body_;
   int clips_ = 0, open_ = 0;
 };
+
+std::int64_t cell_count(const DisplayList& list) {
+  std::int64_t count = 0;
+  for (const auto& item : list.items)
+    if (const auto* c = std::get_if<CellsItem>(&item); c && c->raster) count += std::int64_t{c->raster->width} * c->raster->height;
+  return count;
+}
 
 }  // namespace
 
 std::string to_svg(const DisplayList& list, const SvgOptions& options) {
-  Writer writer(options);
+  const std::int64_t cells = cell_count(list);
+  const bool embed = cells > options.most_cells;
+  Writer writer(embed);
   for (const auto& item : list.items) writer.add(item);
   const auto body = writer.take();
   const double mm = 25.4 / 96;
@@ -170,7 +172,7 @@ std::string to_svg(const DisplayList& list, const SvgOptions& options) {
       "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" version=\"1.1\" "
       "width=\"{}mm\" height=\"{}mm\" viewBox=\"0 0 {} {}\">\n",
       num(list.width * mm), num(list.height * mm), num(list.width), num(list.height));
-  svg += fmt::format("<title>{}</title>\n<desc>{}{}</desc>\n", escaped(options.title), escaped(options.description), escaped(writer.remarks()));
+  svg += fmt::format("<title>{}</title>\n<desc>{}{}</desc>\n", escaped(options.title), escaped(options.description), embed ? fmt::format(" The {} cells are embedded as an image.", cells) : "");
   svg +=
       "<style>\n.s{font-family:Inter,'DejaVu Sans',Helvetica,Arial,sans-serif}\n"
       ".m{font-family:'JetBrains Mono','DejaVu Sans Mono',Menlo,Consolas,monospace}\n"

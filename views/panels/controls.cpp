@@ -6,6 +6,7 @@
 #include <QKeyEvent>
 #include <QMouseEvent>
 #include <QPainter>
+#include <QVBoxLayout>
 
 #include "views/panels/style.h"
 
@@ -207,6 +208,33 @@ QToolButton* icon_button(const QString& icon, const QString& tip, QWidget* paren
   button->setIconSize({16, 16});
   button->setFixedSize(kRow, kRow);
   return button;
+}
+
+QToolButton* toggle_button(const QString& text, const QString& name, const QString& tip) {
+  auto* button = new QToolButton;
+  button->setText(text);
+  button->setObjectName(name);
+  button->setCheckable(true);
+  button->setToolTip(tip);
+  button->setProperty("toggle", true);
+  button->setFixedHeight(kRow);
+  return button;
+}
+
+QLabel* heading(const QString& text) {
+  auto* label = new QLabel(text);
+  QFont font = label->font();
+  font.setWeight(QFont::DemiBold);
+  label->setFont(font);
+  label->setFixedHeight(kRow - 4);
+  return label;
+}
+
+QVBoxLayout* column_of(QWidget* owner) {
+  auto* column = new QVBoxLayout(owner);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(kGrid / 2);
+  return column;
 }
 
 QLabel* hint(const QString& text) {

@@ -9,6 +9,7 @@
 #include <QWidget>
 
 class QHBoxLayout;
+class QVBoxLayout;
 
 namespace vitrine::views {
 
@@ -93,8 +94,14 @@ QWidget* control_bar(const QList<QWidget*>& controls);
 QWidget* labelled(const QString& text, QWidget* control);
 /// A flat button with an icon of panels.qrc that follows the theme.
 QToolButton* icon_button(const QString& icon, const QString& tip, QWidget* parent);
+/// A button that is on or off, with a tip that says what for.
+QToolButton* toggle_button(const QString& text, const QString& name, const QString& tip);
 /// The themed variant of an icon.
 QIcon themed_icon(const QString& icon, const QPalette& palette);
+/// Title of a part of a panel.
+QLabel* heading(const QString& text);
+/// A column without margins and with the grid's spacing.
+QVBoxLayout* column_of(QWidget* owner);
 /// Text in the muted colour, wrapped.
 QLabel* hint(const QString& text);
 

@@ -45,6 +45,8 @@ struct TowerState {
   std::vector<int> cross_heads_per_layer;
   std::vector<int> mlp_width;              ///< neurons per layer
   std::string mixer_kind;                  ///< "attention", "mamba", ...
+  std::vector<std::string> blocks;         ///< per layer, prefix of its hooks: "stages.0.blocks.1"
+  std::vector<std::string> mixer_sites;    ///< per layer: "stages.0.blocks.1.attn"
 };
 
 struct CodebookState {

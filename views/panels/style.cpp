@@ -52,12 +52,24 @@ QPushButton:disabled { color: @faint; background: @window; }
 QPushButton[primary="true"] { background: @accent; color: @on_accent; border-color: @accent; }
 QPushButton[primary="true"]:hover { background: @accent_hover; }
 QPushButton[primary="true"]:disabled { background: @window; color: @faint; border-color: @line; }
+QPushButton::menu-indicator { image: url(:/panels/chevron_@theme.svg); width: 8px; height: 8px;
+  subcontrol-origin: padding; subcontrol-position: right center; right: 6px; }
+QPushButton[menu="true"] { padding-right: 22px; }
 QToolButton { background: transparent; color: @text; border: 1px solid transparent; border-radius: 4px; padding: 2px 6px; }
 QToolButton:hover { background: @raised; border-color: @line; }
 QToolButton:checked { background: @soft; border-color: @soft; }
 QToolButton:focus { border-color: @accent; }
 QToolButton:disabled { color: @faint; }
+QToolButton[toggle="true"] { background: @base; border: 1px solid @line; padding: 2px 10px; }
+QToolButton[toggle="true"]:hover { border-color: @muted; }
+QToolButton[toggle="true"]:checked { background: @soft; border-color: @accent; }
+QToolButton[toggle="true"]:focus { border-color: @accent; }
+QToolButton[toggle="true"]:disabled { background: @window; color: @faint; border-color: @line; }
 QToolButton::menu-indicator { image: none; }
+QToolButton[drops="true"] { background: @base; border: 1px solid @line; padding: 2px 22px 2px 10px; }
+QToolButton[drops="true"]:hover { border-color: @muted; }
+QToolButton[drops="true"]::menu-indicator { image: url(:/panels/chevron_@theme.svg); width: 8px; height: 8px;
+  subcontrol-origin: padding; subcontrol-position: right center; right: 7px; }
 QCheckBox, QRadioButton { spacing: 6px; color: @text; }
 QCheckBox:disabled { color: @faint; }
 QCheckBox::indicator, QTreeView::indicator { width: 14px; height: 14px; border: 1px solid @muted; border-radius: 3px;
@@ -65,7 +77,7 @@ QCheckBox::indicator, QTreeView::indicator { width: 14px; height: 14px; border: 
 QCheckBox::indicator:checked, QTreeView::indicator:checked { background: @accent; border-color: @accent;
   image: url(:/panels/check_@theme.svg); }
 QTreeView::indicator:indeterminate { background: @base; border-color: @accent; image: url(:/panels/dash_@theme.svg); }
-QCheckBox::indicator:focus, QCheckBox:focus::indicator { border-color: @accent; }
+QCheckBox::indicator:focus { border-color: @accent; }
 QCheckBox::indicator:disabled, QTreeView::indicator:disabled { border-color: @line; background: @window; }
 QHeaderView { background: @window; }
 QHeaderView::section { background: @window; color: @muted; border: none; border-bottom: 1px solid @line;
@@ -74,11 +86,13 @@ QTableView, QTreeView, QListView { background: @base; alternate-background-color
   border-radius: 4px; gridline-color: @line; outline: none; selection-background-color: @soft; selection-color: @text; }
 QTableView:focus, QTreeView:focus, QListView:focus { border-color: @accent; }
 QTreeView::item { min-height: 22px; }
-QTreeView::item:selected, QListView::item:selected { background: @soft; color: @text; }
 QTreeView::branch { background: @base; }
 QTreeView::branch:has-children:closed { image: url(:/panels/right_@theme.svg); }
 QTreeView::branch:has-children:open { image: url(:/panels/chevron_@theme.svg); }
-QListView::item { padding: 3px 6px; }
+QListView::item { padding: 3px 6px; background: transparent; border: none; }
+QListView::item:hover { background: @raised; }
+QTreeView::item:selected, QListView::item:selected { background: @soft; color: @text; }
+QTableCornerButton::section { background: @window; border: none; border-bottom: 1px solid @line; }
 QScrollArea { background: transparent; border: none; }
 QSplitter::handle { background: @window; }
 QSplitter::handle:hover { background: @soft; }
@@ -91,7 +105,8 @@ QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::su
 QSlider::groove:horizontal { height: 4px; background: @line; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: @accent; border-radius: 2px; }
 QSlider::handle:horizontal { background: @text; width: 14px; height: 14px; margin: -5px 0; border-radius: 7px; }
-QSlider::handle:horizontal:hover, QSlider:focus::handle:horizontal { background: @accent; }
+QSlider::add-page:horizontal { background: @line; border-radius: 2px; }
+QSlider::handle:horizontal:hover, QSlider::handle:horizontal:focus { background: @accent; }
 QSlider::handle:horizontal:disabled { background: @faint; }
 QMenu { background: @raised; color: @text; border: 1px solid @line; padding: 4px; }
 QMenu::item { padding: 4px 24px 4px 12px; border-radius: 3px; }
@@ -201,7 +216,8 @@ QString quantity_text(double value, const QString& unit, int digits) {
     while (std::abs(value) >= 1000 && step < 4) value /= 1000, ++step;
     return number_text(value, 3) + QChar(0x202f) + names[step];
   }
-  if (unit == "share" || unit == "fraction") return number_text(value * 100, digits) + QStringLiteral("\u202f%");
+  if (unit == "share" || unit == "fraction")
+    return QString::number(value * 100, 'f', std::max(0, digits - 2)).replace(QLatin1Char('-'), QChar(0x2212)) + QStringLiteral("\u202f%");
   if (unit.isEmpty() || unit == "probability" || unit == "parameters" || unit == "count") return number_text(value, digits);
   return number_text(value, digits) + QChar(0x202f) + unit;
 }

@@ -86,6 +86,8 @@ TEST(Ticks, OfALogAxisArePowersOfTen) {
   for (const auto& t : ticks({1e-4, 1, Scale::Log}, 5))
     if (!t.minor) major.push_back(std::round(std::log10(t.value)));
   EXPECT_EQ(major, (std::vector<double>{-4, -3, -2, -1, 0}));
+  EXPECT_EQ(ticks({1e-4, 1, Scale::Log}, 5)[0].label, "1e-4");
+  EXPECT_EQ(ticks({1e-2, 1, Scale::Log}, 3)[0].label, "0.01");
 }
 
 TEST(Ticks, IndexStepsAreOneTwoFiveTen) {

@@ -1,0 +1,8 @@
+add_library(panels_fake STATIC panels_fake_host.cpp panels_fake_host.h panels_golden.cpp)
+target_link_libraries(panels_fake PUBLIC views_panels Qt6::Test)
+target_include_directories(panels_fake PUBLIC ${CMAKE_CURRENT_LIST_DIR})
+target_compile_definitions(panels_fake PUBLIC VITRINE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+vitrine_gui_test(panels_input panels_input_test.cpp LIBS panels_fake)
+vitrine_gui_test(panels_pruning panels_pruning_test.cpp LIBS panels_fake)
+vitrine_gui_test(panels_views panels_views_test.cpp LIBS panels_fake)
+vitrine_gui_test(panels_shots panels_shots_test.cpp LIBS panels_fake)

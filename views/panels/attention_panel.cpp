@@ -1,0 +1,280 @@
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "views/panels/attention_view.h"
+#include "views/panels/controls.h"
+#include "views/panels/frame.h"
+#include "views/panels/head_spin.h"
+#include "views/panels/look_menu.h"
+#include "views/panels/panels.h"
+#include "views/panels/part_edits.h"
+#include "views/panels/style.h"
+#include "views/panels/tower_box.h"
+
+namespace vitrine::views {
+
+namespace {
+
+/// One map large: a head, the mean of a layer or the rollout, as matrix, lines or image overlay.
+class AttentionPanel : public FramedPanel {
+ public:
+  explicit AttentionPanel(Host& host) : FramedPanel(host) {
+    build();
+    model_opened();
+  }
+
+  QString id() const override { return "attention"; }
+  QString title() const override { return tr("Attention"); }
+  std::vector<std::shared_ptr<const engine::Report>> reports() const override {
+    std::vector<std::shared_ptr<const engine::Report>> all;
+    if (map_) all.push_back(map_);
+    if (compared_) all.push_back(compared_);
+    return all;
+  }
+
+ protected:
+  void model_opened() override {
+    map_.reset();
+    compared_.reset();
+    asked_head_ = {};
+    asked_compare_.reset();
+    view_->set_reports(nullptr, nullptr);
+    view_->set_mode(view_->mode());
+    tower_->set_model(host().model());
+    tower_row_->setVisible(tower_->several());
+    settings_changed(host().view_settings(id()));
+  }
+
+  void refresh() override {
+    const ModelState* model = host().model();
+    if (!model) return show_empty(tr("Open a model to look at its attention."));
+    if (!host().input()) return show_empty(tr("Give the model an input: type a text, drop an image or take a sample."));
+    show_body();
+    fit_controls(*model);
+    const HeadRef head = host().selection().head;
+    asked_head_ = head;
+    asked_compare_ = host().selection().compare;
+    if (source_->current() == 2)
+      ask("map", "rollout", {{"tower", head.tower}});
+    else if (difference_->isChecked() && !host().edits().empty())
+      ask("map", "attention_difference", {{"tower", head.tower}, {"layer", head.layer}, {"head", shown_head(head)}});
+    else
+      ask("map", "attention", attention_params(head, shown_head(head)));
+    if (asked_compare_ && source_->current() == 0) {
+      ask("compare", "attention", attention_params(*asked_compare_, asked_compare_->head));
+    } else {
+      drop("compare");
+      compared_.reset();
+    }
+  }
+
+  void answered(const QString& slot, std::shared_ptr<const engine::Report> report) override {
+    (slot == "map" ? map_ : compared_) = report;
+    if (slot == "map") show_numbers(*report);
+    show_maps();
+  }
+
+  void refused(const QString& slot, const QString& sentence) override {
+    if (slot == "compare") {
+      compared_.reset();
+      show_maps();
+      return host().tell(sentence);
+    }
+    map_.reset();
+    show_error(sentence);
+  }
+
+  void selection_moved() override {
+    const Selection& selection = host().selection();
+    head_->set_place(selection.head.layer, selection.head.head);
+    if (selection.head != asked_head_ || selection.compare != asked_compare_) return schedule_refresh();
+    view_->set_selection(selection.token, selection.key);
+  }
+
+  void theme_moved() override { view_->follow_theme(); }
+
+  void settings_changed(const nlohmann::json& settings) override {
+    const AttentionLook before = look_;
+    look_ = look_from(settings);
+    display_->set_look(look_);
+    const std::string mode = settings.is_object() ? settings.value("mode", std::string()) : std::string();
+    chosen_mode_ = mode == "lines" ? 1 : mode == "overlay" ? 2 : mode == "matrix" ? 0 : -1;
+    const std::string source = settings.is_object() ? settings.value("source", std::string("head")) : "head";
+    source_->set_current(source == "rollout" ? 2 : source == "mean" ? 1 : 0);
+    if (const ModelState* model = host().model()) fit_controls(*model);
+    show_maps();
+    if (before.hide_first != look_.hide_first || source != shown_source_) schedule_refresh();
+    shown_source_ = source;
+  }
+
+ private:
+  void build() {
+    mode_ = new Segmented({tr("Matrix"), tr("Lines"), tr("Image")});
+    mode_->setObjectName("mode");
+    source_ = new Segmented({tr("Head"), tr("Mean"), tr("Rollout")});
+    source_->setObjectName("source");
+    source_->setToolTip(tr("One head, the mean over the heads of its layer, or attention multiplied through all layers"));
+    tower_ = new TowerBox;
+    tower_row_ = labelled(tr("&Tower"), tower_);
+    head_ = new HeadSpin;
+    head_->setObjectName("head");
+    compare_ = toggle_button(tr("&Compare"), "compare",
+                             tr("Shows a second head; hold Space (matrix) or Shift (image) to see it alone"));
+    other_ = new HeadSpin;
+    other_->setObjectName("other");
+    other_->hide();
+    cross_ = toggle_button(tr("C&ross"), "cross", tr("Attention from the decoder to the encoder"));
+    difference_ = toggle_button(tr("Di&fference"), "difference", tr("What the edits in force change in this map"));
+    display_ = new LookMenu;
+    set_controls(control_bar({mode_, source_, tower_row_, labelled(tr("&Head"), head_), compare_, other_, cross_, difference_, display_}));
+
+    auto* body = new QWidget;
+    auto* column = column_of(body);
+    view_ = new AttentionView;
+    column->addWidget(view_, 1);
+    pointed_ = new ElidedLabel;
+    pointed_->setObjectName("pointed");
+    pointed_->set_muted(false);
+    numbers_ = new ElidedLabel;
+    numbers_->setObjectName("numbers");
+    column->addWidget(pointed_);
+    column->addWidget(numbers_);
+    set_body(body);
+    wire();
+  }
+
+  void wire() {
+    static const char* const kModes[] = {"matrix", "lines", "overlay"};
+    static const char* const kSources[] = {"head", "mean", "rollout"};
+    connect(mode_, &Segmented::chosen, this, [this](int i) { change({{"mode", kModes[i]}}); });
+    connect(source_, &Segmented::chosen, this, [this](int i) { change({{"source", kSources[i]}}); });
+    connect(display_, &LookMenu::changed, this, [this](const nlohmann::json& settings) { change(settings); });
+    connect(head_, &HeadSpin::chosen, this, [this](int layer, int head) {
+      with_selection([&](Selection& s) { s.head.layer = layer, s.head.head = head; });
+    });
+    connect(other_, &HeadSpin::chosen, this, [this](int layer, int head) {
+      with_selection([&](Selection& s) {
+        s.compare = HeadRef{.tower = s.head.tower, .layer = layer, .head = head, .cross = s.head.cross};
+      });
+    });
+    connect(compare_, &QToolButton::clicked, this, [this](bool on) {
+      with_selection([&](Selection& s) {
+        s.compare.reset();
+        if (on) s.compare = HeadRef{.tower = s.head.tower, .layer = other_->layer(), .head = other_->head(), .cross = s.head.cross};
+      });
+    });
+    connect(cross_, &QToolButton::clicked, this, [this](bool on) { with_selection([&](Selection& s) { s.head.cross = on; }); });
+    connect(difference_, &QToolButton::toggled, this, [this] { schedule_refresh(); });
+    connect(tower_, &TowerBox::chosen, this, [this](const std::string& tower) {
+      with_selection([&](Selection& s) {
+        s.head = {.tower = tower};
+        s.compare.reset();
+        s.token = s.key = -1;
+      });
+    });
+    connect(view_, &AttentionView::chosen, this, [this](int query, int key) {
+      with_selection([&](Selection& s) {
+        if (query >= 0) s.token = query;
+        if (key >= 0) s.key = key;
+        if (query < 0 && key < 0) s.token = s.key = -1;
+      });
+    });
+    connect(view_, &AttentionView::pointed, this, [this](const QString& text) {
+      pointed_->set_text(text.isEmpty() ? tr("Point at a cell to read its value") : text);
+    });
+    pointed_->set_text(tr("Point at a cell to read its value"));
+  }
+
+  template <class Change>
+  void with_selection(Change&& change) {
+    Selection selection = host().selection();
+    change(selection);
+    host().select(selection);
+  }
+
+  void change(const nlohmann::json& settings) {
+    save_view(settings);
+    settings_changed(host().view_settings(id()));
+  }
+
+  int shown_head(const HeadRef& head) const { return source_->current() == 1 ? -1 : head.head; }
+
+  nlohmann::json attention_params(const HeadRef& head, int index) const {
+    return {{"tower", head.tower}, {"layer", head.layer}, {"head", index}, {"cross", head.cross}, {"hide_first", look_.hide_first}};
+  }
+
+  void fit_controls(const ModelState& model) {
+    const Selection& selection = host().selection();
+    tower_->set_current(selection.head.tower);
+    const TowerState* tower = find_tower(model, selection.head.tower);
+    if (!tower) return;
+    const auto& heads = selection.head.cross ? tower->cross_heads_per_layer : tower->heads_per_layer;
+    head_->set_heads(heads);
+    other_->set_heads(heads);
+    head_->set_place(selection.head.layer, selection.head.head);
+    compare_->setChecked(selection.compare.has_value());
+    compare_->setEnabled(source_->current() == 0);
+    other_->setVisible(selection.compare.has_value() && source_->current() == 0);
+    if (selection.compare) other_->set_place(selection.compare->layer, selection.compare->head);
+    bool crosses = false;
+    for (int n : tower->cross_heads_per_layer) crosses |= n > 0;
+    cross_->setVisible(crosses);
+    cross_->setChecked(selection.head.cross);
+    difference_->setEnabled(!host().edits().empty() && source_->current() != 2);
+  }
+
+  void show_maps() {
+    const bool image = map_ && map_->grid && map_->image;
+    mode_->set_choice_enabled(2, image);
+    int mode = chosen_mode_ >= 0 ? chosen_mode_ : image ? 2 : 0;
+    if (mode == 2 && !image) mode = 0;
+    const bool difference = map_ && map_->id == "attention_difference";
+    // An overlay and lines show strengths; a signed difference needs the matrix.
+    if (difference) mode = 0;
+    mode_->set_current(mode);
+    view_->set_look(look_, difference);
+    view_->set_names(name_of(asked_head_), asked_compare_ ? name_of(*asked_compare_) : QString());
+    view_->set_reports(map_, compared_);
+    view_->set_mode(static_cast<AttentionView::Mode>(mode));
+    const Selection& selection = host().selection();
+    view_->set_selection(selection.token, selection.key);
+    show_verified(map_.get());
+  }
+
+  QString name_of(const HeadRef& head) const {
+    if (source_->current() == 2) return tr("rollout");
+    return source_->current() == 1 ? tr("layer %1, mean").arg(head.layer) : QString("%1.%2").arg(head.layer).arg(head.head);
+  }
+
+  void show_numbers(const engine::Report& report) {
+    QStringList parts;
+    for (const auto& metric : report.metrics) {
+      QString name = QString::fromStdString(metric.name).replace('_', ' ');
+      parts << name + " " + quantity_text(metric.value, QString::fromStdString(metric.unit), 4);
+    }
+    numbers_->set_text(parts.isEmpty() ? QString::fromStdString(report.title) : parts.join(QStringLiteral("  ·  ")));
+  }
+
+  AttentionLook look_;
+  int chosen_mode_ = -1;
+  std::string shown_source_ = "head";
+  HeadRef asked_head_;
+  std::optional<HeadRef> asked_compare_;
+  std::shared_ptr<const engine::Report> map_, compared_;
+  Segmented *mode_ = nullptr, *source_ = nullptr;
+  TowerBox* tower_ = nullptr;
+  QWidget* tower_row_ = nullptr;
+  HeadSpin *head_ = nullptr, *other_ = nullptr;
+  QToolButton *compare_ = nullptr, *cross_ = nullptr, *difference_ = nullptr;
+  LookMenu* display_ = nullptr;
+  AttentionView* view_ = nullptr;
+  ElidedLabel *pointed_ = nullptr, *numbers_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Panel> make_attention_panel(Host& host) { return std::make_unique<AttentionPanel>(host); }
+
+}  // namespace vitrine::views

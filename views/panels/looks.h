@@ -1,0 +1,28 @@
+#pragma once
+
+#include <QStringList>
+
+#include "engine/report/report.h"
+#include "views/canvas/canvas_theme.h"
+#include "views/canvas/color_scale.h"
+#include "views/data/layout.h"
+
+class QWidget;
+
+namespace vitrine::views {
+
+/// The window's colours and font, for a canvas or a scene.
+[[nodiscard]] CanvasTheme canvas_theme(const QWidget& widget);
+/// A colour map by name, as the canvases take it.
+[[nodiscard]] ColorTable color_table(const std::string& name);
+/// Names of the sequential maps.
+[[nodiscard]] QStringList sequential_maps();
+/// A figure inside a panel: the panel itself carries title, metrics and how the numbers were checked.
+[[nodiscard]] FigureOptions panel_figure();
+
+/// "query 'cat' → key 'the': 0.1234, rank 2 of 14" for arrays[0] [query, key]; empty outside of it.
+[[nodiscard]] QString pair_text(const engine::Report& report, int query, int key);
+/// "'cat' looks most at 'the' (0.41), 'a' (0.22)".
+[[nodiscard]] QString row_text(const engine::Report& report, int query);
+
+}  // namespace vitrine::views

@@ -1,0 +1,326 @@
+#include <QComboBox>
+#include <QFileDialog>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QListWidget>
+#include <QPushButton>
+#include <QResizeEvent>
+#include <QSlider>
+#include <QSplitter>
+#include <QTimer>
+#include <QVBoxLayout>
+
+#include "views/panels/controls.h"
+#include "views/panels/form.h"
+#include "views/panels/frame.h"
+#include "views/panels/metric_list.h"
+#include "views/panels/panels.h"
+#include "views/panels/part_tree.h"
+#include "views/panels/report_table.h"
+#include "views/panels/style.h"
+
+namespace vitrine::views {
+
+namespace {
+
+/// Switches parts off and shows at once what that does to the model, beside the unpruned one.
+class PruningPanel : public FramedPanel {
+ public:
+  explicit PruningPanel(Host& host) : FramedPanel(host) {
+    slide_.setSingleShot(true);
+    slide_.setInterval(120);
+    connect(&slide_, &QTimer::timeout, this, [this] { ask_plan(); });
+    build();
+    model_opened();
+  }
+
+  QString id() const override { return "pruning"; }
+  QString title() const override { return tr("Pruning"); }
+  std::vector<std::shared_ptr<const engine::Report>> reports() const override {
+    std::vector<std::shared_ptr<const engine::Report>> all;
+    if (effect_) all.push_back(effect_);
+    if (plan_) all.push_back(plan_);
+    return all;
+  }
+
+ protected:
+  void model_opened() override {
+    tree_->set_model(host().model());
+    effect_.reset();
+    plan_.reset();
+    planned_.clear();
+    metrics_->set_metrics({});
+    predictions_->clear();
+    slider_->setValue(0);
+    offer_choices();
+  }
+
+  void refresh() override {
+    const ModelState* model = host().model();
+    if (!model) return show_empty(tr("Open a model to switch off heads, neurons and blocks."));
+    show_body();
+    tree_->set_edits(*model, host().edits());
+    show_edits();
+    apply_->setEnabled(!host().edits().empty());
+    reset_->setEnabled(!host().edits().empty());
+    if (!host().input()) {
+      note_->setText(tr("Give the model an input to see what a change does."));
+      return;
+    }
+    note_->setText({});
+    // Two answers: the input's predictions at once, the evaluation set and the clock when they are done.
+    ask("quick", "pruning_effect", {{"eval", false}, {"latency", false}});
+    ask("effect", "pruning_effect", {{"eval", model->has_eval_set}, {"latency", true}});
+  }
+
+  void answered(const QString& slot, std::shared_ptr<const engine::Report> report) override {
+    if (slot == "plan") return take_plan(report);
+    if (slot == "quick" && !awaits("effect")) return;
+    show_effect(report, slot == "effect");
+  }
+
+  void refused(const QString& slot, const QString& sentence) override {
+    if (slot == "quick" && awaits("effect")) return;
+    note_->setText(sentence);
+  }
+
+  void selection_moved() override { tree_->set_picked(host().selection().brushed); }
+
+  void resizeEvent(QResizeEvent* event) override {
+    FramedPanel::resizeEvent(event);
+    split_->setOrientation(width() >= 620 ? Qt::Horizontal : Qt::Vertical);
+  }
+
+ private:
+  void build() {
+    reset_ = new QPushButton(tr("&Reset"));
+    reset_->setObjectName("reset");
+    reset_->setToolTip(tr("Takes back every edit in force"));
+    connect(reset_, &QPushButton::clicked, this, [this] {
+      planned_.clear();
+      slider_->blockSignals(true);
+      slider_->setValue(0);
+      slider_->blockSignals(false);
+      show_percent();
+      this->host().act({{"do", "clear_edits"}});
+    });
+    apply_ = new QPushButton(tr("&Apply and export…"));
+    apply_->setObjectName("apply");
+    apply_->setProperty("primary", true);
+    apply_->setToolTip(tr("Writes a really smaller model, reloads it and proves that it equals the masked one"));
+    connect(apply_, &QPushButton::clicked, this, [this] { apply(); });
+    set_controls(control_bar({apply_, reset_}));
+
+    split_ = new QSplitter(Qt::Horizontal);
+    split_->setHandleWidth(kGrid);
+    split_->setChildrenCollapsible(false);
+    split_->addWidget(build_parts());
+    split_->addWidget(build_effect());
+    split_->setStretchFactor(0, 1);
+    split_->setStretchFactor(1, 1);
+    set_body(split_);
+  }
+
+  QWidget* build_parts() {
+    auto* side = new QWidget;
+    auto* column = column_of(side);
+    column->setSpacing(kGrid);
+    what_ = new Segmented({tr("Heads"), tr("Neurons")});
+    what_->setObjectName("what");
+    method_ = new QComboBox;
+    method_->setObjectName("method");
+    on_ = new QComboBox;
+    on_->setObjectName("on");
+    column->addWidget(control_bar({what_, labelled(tr("&by"), method_), labelled(tr("&on"), on_)}));
+    auto* row = new QHBoxLayout;
+    row->setSpacing(kGrid);
+    slider_ = new QSlider(Qt::Horizontal);
+    slider_->setObjectName("percent");
+    slider_->setRange(0, 95);
+    slider_->setPageStep(5);
+    slider_->setAccessibleName(tr("Share to remove, percent"));
+    percent_ = new ElidedLabel;
+    percent_->setFixedWidth(132);
+    percent_->set_muted(false);
+    row->addWidget(slider_, 1);
+    row->addWidget(percent_);
+    column->addLayout(row);
+    connect(slider_, &QSlider::valueChanged, this, [this] {
+      show_percent();
+      slide_.start();
+    });
+    const auto again = [this] {
+      if (!filling_ && slider_->value() > 0) slide_.start();
+      show_percent();
+    };
+    connect(what_, &Segmented::chosen, this, again);
+    connect(method_, &QComboBox::currentIndexChanged, this, again);
+    connect(on_, &QComboBox::currentIndexChanged, this, again);
+    tree_ = new PartTree;
+    tree_->setObjectName("parts");
+    connect(tree_, &PartTree::switched, this, [this](const std::set<PartRef>& parts, bool off) {
+      const ModelState* model = this->host().model();
+      if (!model) return;
+      const nlohmann::json command = switch_parts(*model, this->host().edits(), parts, off);
+      if (!command.is_null()) this->host().act(command);
+    });
+    connect(tree_, &PartTree::picked, this, [this](const std::vector<HeadRef>& heads) {
+      Selection selection = this->host().selection();
+      selection.brushed = heads;
+      this->host().select(selection);
+    });
+    column->addWidget(tree_, 1);
+    return side;
+  }
+
+  QWidget* build_effect() {
+    auto* side = new QWidget;
+    auto* column = column_of(side);
+    column->addWidget(heading(tr("Effect")));
+    metrics_ = new MetricList;
+    metrics_->setObjectName("effect");
+    metrics_->set_headings(tr("now"), tr("unpruned"));
+    column->addWidget(metrics_);
+    note_ = hint({});
+    column->addWidget(note_);
+    column->addWidget(heading(tr("Top predictions")));
+    predictions_ = new ReportTable;
+    predictions_->setObjectName("top");
+    column->addWidget(predictions_, 2);
+    column->addWidget(edits_title_ = heading(tr("Edits in force")));
+    edits_ = new QListWidget;
+    edits_->setObjectName("edits");
+    edits_->setUniformItemSizes(true);
+    column->addWidget(edits_, 1);
+    return side;
+  }
+
+  void offer_choices() {
+    filling_ = true;
+    fill_choices(*method_, choices_of(host(), "prune_plan", "method", {"gradient", "zero", "mean", "confidence"}),
+                 default_of(host(), "prune_plan", "method", "gradient"));
+    fill_choices(*on_, choices_of(host(), "prune_plan", "on", {"eval", "loss", "probability"}),
+                 default_of(host(), "prune_plan", "on", "eval"));
+    what_->set_choice_enabled(1, has_param(host(), "prune_plan", "part"));
+    if (what_->current() == 1 && !what_->choice_enabled(1)) what_->set_current(0);
+    filling_ = false;
+    show_percent();
+  }
+
+  void show_percent() {
+    QString text = tr("%1 %").arg(slider_->value());
+    if (const ModelState* model = host().model()) {
+      int all = 0;
+      for (const auto& tower : model->towers)
+        for (int n : what_->current() == 0 ? tower.heads_per_layer : tower.mlp_width) all += n;
+      text += tr(" · %1 of %2").arg(number_text(all * slider_->value() / 100)).arg(number_text(all));
+    }
+    percent_->set_text(text);
+  }
+
+  void ask_plan() {
+    if (!host().model()) return;
+    if (slider_->value() == 0) return replace_planned({});
+    nlohmann::json params = {{"percent", slider_->value()},
+                             {"method", method_->currentData().toString().toStdString()},
+                             {"on", on_->currentData().toString().toStdString()}};
+    if (what_->choice_enabled(1)) params["part"] = what_->current() == 0 ? "heads" : "neurons";
+    ask("plan", "prune_plan", params, false);
+  }
+
+  void take_plan(const std::shared_ptr<const engine::Report>& report) {
+    if (report->fraction_done < 1) return;
+    plan_ = report;
+    auto edits = engine::parse_edits(report->text);
+    if (!edits) return note_->setText(QString::fromStdString(engine::sentence(edits.error())));
+    replace_planned(std::move(*edits));
+  }
+
+  /// The slider owns the edits of its last plan: a new plan takes their place, everything else stays.
+  void replace_planned(engine::EditList next) {
+    engine::EditList all;
+    for (const auto& edit : host().edits())
+      if (std::find(planned_.begin(), planned_.end(), edit) == planned_.end()) all.push_back(edit);
+    for (const auto& edit : next)
+      if (std::find(all.begin(), all.end(), edit) == all.end()) all.push_back(edit);
+    planned_ = std::move(next);
+    if (all != host().edits()) host().act({{"do", "set_edits"}, {"edits", engine::edits_to_json(all)}});
+  }
+
+  void show_effect(const std::shared_ptr<const engine::Report>& report, bool whole) {
+    if (whole || !effect_) effect_ = report;
+    if (whole) {
+      metrics_->set_metrics(report->metrics);
+    } else {
+      // Keep the rows of the slower answer in place, so that nothing jumps while it is on its way.
+      std::vector<engine::Metric> merged = metrics_->metrics();
+      for (const auto& metric : report->metrics) {
+        auto same = std::find_if(merged.begin(), merged.end(), [&](const auto& m) { return m.name == metric.name; });
+        if (same == merged.end()) merged.push_back(metric);
+        else *same = metric;
+      }
+      metrics_->set_metrics(std::move(merged));
+    }
+    predictions_->set(report, 0);
+    show_verified(report.get());
+  }
+
+  void show_edits() {
+    edits_->clear();
+    const auto& edits = host().edits();
+    edits_title_->setText(edits.empty() ? tr("Edits in force") : tr("Edits in force · %1").arg(edits.size()));
+    if (edits.empty()) {
+      auto* item = new QListWidgetItem(tr("None: the model is as it was opened"), edits_);
+      item->setFlags(Qt::NoItemFlags);
+      item->setForeground(shades(*this).muted);
+      return;
+    }
+    for (const auto& edit : edits) {
+      auto* item = new QListWidgetItem(edits_);
+      item->setSizeHint({0, kRow});
+      auto* row = new QWidget;
+      auto* line = new QHBoxLayout(row);
+      line->setContentsMargins(kGrid, 0, 2, 0);
+      auto* text = new ElidedLabel;
+      text->set_text(QString::fromStdString(engine::describe(edit)));
+      text->set_muted(false);
+      auto* remove = icon_button("close", tr("Take this edit back"), this);
+      remove->setFixedSize(22, 22);
+      remove->setIconSize({12, 12});
+      connect(remove, &QToolButton::clicked, this, [this, edit] {
+        this->host().act({{"do", "remove_edits"}, {"edits", engine::edits_to_json({edit})}});
+      });
+      line->addWidget(text, 1);
+      line->addWidget(remove);
+      edits_->setItemWidget(item, row);
+    }
+  }
+
+  void apply() {
+    const QString folder = QFileDialog::getSaveFileName(this, tr("Export the smaller model to a new folder"), "pruned");
+    if (folder.isEmpty()) return;
+    host().act({{"do", "compress"}, {"method", "edits"}, {"params", nlohmann::json::object()}, {"out", folder.toStdString()}});
+  }
+
+  QTimer slide_;
+  bool filling_ = false;
+  engine::EditList planned_;
+  std::shared_ptr<const engine::Report> effect_, plan_;
+  QPushButton *reset_ = nullptr, *apply_ = nullptr;
+  QSplitter* split_ = nullptr;
+  Segmented* what_ = nullptr;
+  QComboBox *method_ = nullptr, *on_ = nullptr;
+  QSlider* slider_ = nullptr;
+  ElidedLabel* percent_ = nullptr;
+  PartTree* tree_ = nullptr;
+  MetricList* metrics_ = nullptr;
+  QLabel *note_ = nullptr, *edits_title_ = nullptr;
+  ReportTable* predictions_ = nullptr;
+  QListWidget* edits_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Panel> make_pruning_panel(Host& host) { return std::make_unique<PruningPanel>(host); }
+
+}  // namespace vitrine::views
