@@ -83,8 +83,11 @@ class StoredMap final : public MixingMap {
 
 class WindowedMap final : public MixingMap {
  public:
-  WindowedMap(std::shared_ptr<const MixingMap> inner, std::vector<std::vector<std::int64_t>> tokens, std::int64_t n)
-      : inner_(std::move(inner)), tokens_(std::move(tokens)), n_(n), place_(static_cast<std::size_t>(n), {-1, -1}) {
+  WindowedMap(std::shared_ptr<const MixingMap> inner, std::vector<std::vector<std::int64_t>> tokens, std::int64_t n, std::int64_t n_grid)
+      : inner_(std::move(inner)), tokens_(std::move(tokens)), geometry_(tokens_), n_(n), place_(static_cast<std::size_t>(n), {-1, -1}) {
+    for (auto& window : geometry_)
+      for (auto& token : window)
+        if (token >= n_grid) token = -1;
     for (std::size_t w = 0; w < tokens_.size(); ++w)
       for (std::size_t s = 0; s < tokens_[w].size(); ++s)
         if (tokens_[w][s] >= 0) place_[static_cast<std::size_t>(tokens_[w][s])] = {static_cast<int>(w), static_cast<int>(s)};
@@ -117,7 +120,7 @@ class WindowedMap final : public MixingMap {
   }
   Tensor values() const override { return place(inner_->values()); }
   Tensor output() const override { return place(inner_->output()); }
-  const std::vector<std::vector<std::int64_t>>& tokens() const { return tokens_; }
+  const std::vector<std::vector<std::int64_t>>& geometry() const { return geometry_; }
   const std::shared_ptr<const MixingMap>& inner() const { return inner_; }
 
  private:
@@ -135,7 +138,7 @@ class WindowedMap final : public MixingMap {
   }
 
   std::shared_ptr<const MixingMap> inner_;
-  std::vector<std::vector<std::int64_t>> tokens_;
+  std::vector<std::vector<std::int64_t>> tokens_, geometry_;
   std::int64_t n_;
   std::vector<std::pair<int, int>> place_;
 };
@@ -148,13 +151,13 @@ std::shared_ptr<const MixingMap> stored_map(Tensor pattern, Tensor values, Tenso
   return std::make_shared<StoredMap>(std::move(pattern), std::move(values), std::move(output), std::move(kind), stochastic);
 }
 
-std::shared_ptr<const MixingMap> windowed_map(std::shared_ptr<const MixingMap> inner, std::vector<std::vector<std::int64_t>> tokens, std::int64_t n_tokens) {
-  return std::make_shared<WindowedMap>(std::move(inner), std::move(tokens), n_tokens);
+std::shared_ptr<const MixingMap> windowed_map(std::shared_ptr<const MixingMap> inner, std::vector<std::vector<std::int64_t>> tokens, std::int64_t n_tokens, std::int64_t n_grid) {
+  return std::make_shared<WindowedMap>(std::move(inner), std::move(tokens), n_tokens, n_grid);
 }
 
 const std::vector<std::vector<std::int64_t>>* window_tokens(const MixingMap& map) {
   const auto* windowed = dynamic_cast<const WindowedMap*>(&map);
-  return windowed ? &windowed->tokens() : nullptr;
+  return windowed ? &windowed->geometry() : nullptr;
 }
 
 std::shared_ptr<const MixingMap> window_inner(const MixingMap& map) {

@@ -22,12 +22,12 @@ struct AttentionFactors {
 
 /// Maps inside windows, placed back on the whole token grid.
 /// @param inner    maps with batch = image * windows, over the tokens of a window
-/// @param tokens   [window, slot] flat token of the grid in each slot, -1 for padding
-/// @param n_tokens of the grid
-[[nodiscard]] std::shared_ptr<const MixingMap> windowed_map(std::shared_ptr<const MixingMap> inner,
-                                                           std::vector<std::vector<std::int64_t>> tokens, std::int64_t n_tokens);
+/// @param tokens   [window, slot] flat token of the grid in each slot; padding has numbers from n_grid on
+/// @param n_tokens of the grid and its padding: the rows and columns of the map
+[[nodiscard]] std::shared_ptr<const MixingMap> windowed_map(std::shared_ptr<const MixingMap> inner, std::vector<std::vector<std::int64_t>> tokens,
+                                                           std::int64_t n_tokens, std::int64_t n_grid);
 
-/// What `windowed_map` was given, for those who want to show windows; nullptr for other maps.
+/// [window, slot] flat token of the grid, -1 for padding, for those who want to show windows; nullptr for other maps.
 [[nodiscard]] const std::vector<std::vector<std::int64_t>>* window_tokens(const MixingMap& map);
 [[nodiscard]] std::shared_ptr<const MixingMap> window_inner(const MixingMap& map);
 

@@ -104,7 +104,7 @@ class WindowAttention final : public Part {
     if (sr > 0 || sc > 0) terms.bias = terms.bias + region_mask(layout, batch);
     std::shared_ptr<const MixingMap> map;
     const Tensor y = core->forward(folded, folded, terms, pass, &map);
-    if (map) pass.maps[core->site()] = windowed_map(map, layout.tokens, layout.n_all);
+    if (map) pass.maps[core->site()] = windowed_map(map, layout.tokens, layout.n_all, layout.n_grid);
     return index_select(reshape(y, {batch, windows * slots, width}), 1, back);
   }
   double flops(std::int64_t batch, std::int64_t tokens) const override {

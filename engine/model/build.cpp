@@ -20,6 +20,22 @@ Result<PartRegistry> builtin_parts() {
 
 namespace {
 
+/// Remembers what was handed out, so that a model can be cut and written later.
+class Recorder final : public WeightSource {
+ public:
+  Recorder(WeightSource& inner, std::map<std::string, Tensor>& seen) : inner_(inner), seen_(seen) {}
+  bool has(const std::string& name) const override { return inner_.has(name); }
+  Result<Tensor> get(const std::string& name, const Shape& shape) override {
+    VITRINE_TRY(Tensor t, inner_.get(name, shape));
+    seen_[name] = t;
+    return t;
+  }
+
+ private:
+  WeightSource& inner_;
+  std::map<std::string, Tensor>& seen_;
+};
+
 class Builder {
  public:
   Builder(const ModelSpec& spec, WeightSource& weights, Model::Parts& parts, const PartRegistry& registry)
@@ -112,10 +128,13 @@ class Builder {
       const std::string stage = staged ? spec.prefix + "stages." + std::to_string(s) + "." : spec.prefix;
       for (std::size_t b = 0; b < spec.stages[s].blocks.size(); ++b)
         VITRINE_CHECK(add_block(spec.stages[s].blocks[b], stage + "blocks." + std::to_string(b), tower, info));
-      if (!spec.stages[s].downsample) continue;
-      VITRINE_TRY(auto down, part(spec.stages[s].downsample, stage + "downsample"));
-      tower.between.emplace_back(static_cast<int>(tower.blocks.size()), std::move(down));
-      tower.hook_between.push_back(context_.add_hook(stage + "hook_out", {"batch", "token", "d_model"}));
+      if (!staged) continue;
+      BuiltMerge merge;
+      merge.before_block = static_cast<int>(tower.blocks.size());
+      VITRINE_TRY(merge.part, part(spec.stages[s].downsample, stage + "downsample"));
+      merge.hook_first = param_or(spec.stages[s].downsample.params, "hook_first", false);
+      merge.hook_out = context_.add_hook(stage + "hook_out", {"batch", "token", "d_model"});
+      tower.merges.push_back(std::move(merge));
     }
     VITRINE_TRY(tower.final_norm, part(spec.final_norm, spec.prefix + "final_norm"));
     tower.hook_final = context_.add_hook(spec.prefix + "hook_final", {"batch", "token", "d_model"});
@@ -153,7 +172,8 @@ class Builder {
 Status build_model(const ModelSpec& spec, WeightSource& weights, Model::Parts& parts) {
   VITRINE_TRY(const PartRegistry registry, builtin_parts());
   parts.spec = spec;
-  return Builder(spec, weights, parts, registry).run();
+  Recorder recorder(weights, parts.weights);
+  return Builder(spec, recorder, parts, registry).run();
 }
 
 }  // namespace vitrine::engine

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,12 +28,19 @@ struct BuiltBlock {
   HookId hook_resid_pre = 0, hook_resid_post = 0;
 };
 
+/// The end of a stage: its hook, and the part that changes the resolution for the next one.
+struct BuiltMerge {
+  int before_block = 0;              ///< of the next stage; the number of blocks after the last
+  std::unique_ptr<Part> part;        ///< nullptr: nothing changes
+  HookId hook_out = 0;               ///< "stages.0.hook_out"
+  bool hook_first = false;           ///< the hook sees the stream before the part (timm) instead of after it (Hugging Face)
+};
+
 struct BuiltTower {
   std::string prefix, memory;
   std::unique_ptr<Part> stem, final_norm;
   std::vector<BuiltBlock> blocks;                               ///< over all stages
-  std::vector<std::pair<int, std::unique_ptr<Part>>> between;   ///< before block `first`: patch merging
-  std::vector<HookId> hook_between;
+  std::vector<BuiltMerge> merges;    ///< at the ends of stages
   HookId hook_final = 0;
 };
 
@@ -59,6 +67,7 @@ struct Model::Parts {
   std::int64_t parameters = 0;
   DType dtype = DType::F32;
   nlohmann::json config;
+  std::map<std::string, Tensor> weights;   ///< every weight by canonical name; handles, shared with the parts
 };
 
 /// All parts that come with the program.

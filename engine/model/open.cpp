@@ -96,6 +96,7 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& model, const 
     auto spec = spec_from_json(parts->config.value("spec", json::object()));
     if (!spec) return in_file(spec.error());
     expanded.spec = std::move(*spec);
+    expanded.weights = parts->config.value("tied", json::object());
   } else {
     VITRINE_TRY(json config, find_config(path, options, *parts->checkpoint));
     auto match = architectures().match(config, *parts->checkpoint);

@@ -62,6 +62,26 @@ class LinearPart final : public Part {
   Activation act_;
 };
 
+/// What is left of a branch whose heads are all gone: its bias, or nothing.
+class Constant final : public Part {
+ public:
+  explicit Constant(Tensor bias) : bias_(std::move(bias)) {}
+  Tensor forward(const Tensor& x, Pass&) const override {
+    return bias_.defined() ? expand(reshape(bias_, {1, 1, x.size(-1)}), x.shape()) : x * 0.0;
+  }
+
+ private:
+  Tensor bias_;
+};
+
+Result<std::unique_ptr<Part>> make_constant(const nlohmann::json& params, BuildContext& context) {
+  Tensor bias;
+  if (param_or(params, "bias", false)) {
+    VITRINE_TRY(bias, context.weight("bias", {context.d_model}));
+  }
+  return std::make_unique<Constant>(std::move(bias));
+}
+
 Result<std::unique_ptr<Part>> make_layer_norm(const nlohmann::json& params, BuildContext& context) {
   const int width = param_or(params, "width", context.d_model);
   Tensor weight, bias;
@@ -103,6 +123,7 @@ Status register_basics(PartRegistry& registry) {
   VITRINE_CHECK(registry.add("layer_norm", make_layer_norm));
   VITRINE_CHECK(registry.add("rms_norm", make_rms_norm));
   VITRINE_CHECK(registry.add("layer_scale", make_layer_scale));
+  VITRINE_CHECK(registry.add("constant", make_constant));
   return registry.add("linear", make_linear);
 }
 

@@ -13,7 +13,8 @@ using Activation = std::function<Tensor(const Tensor&)>;
 /// @error Unsupported naming the activation
 [[nodiscard]] Result<Activation> activation(const std::string& name);
 
-/// layer_norm {eps, bias, width, affine}, rms_norm {eps, weight_offset, width}, layer_scale {}, linear {out, bias, act}.
+/// layer_norm {eps, bias, width, affine}, rms_norm {eps, weight_offset, width}, layer_scale {}, linear {out, bias, act},
+/// constant {bias}: a bias, or zeros.
 Status register_basics(PartRegistry& registry);
 
 }  // namespace vitrine::engine

@@ -19,8 +19,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Runs the entry function of a module over a registry of its own.
-Status register_module(void* library, AnalysisRegistry& analyses) {
+/// What one plugin brings, before it joins the program's.
+struct Opened {
+  AnalysisRegistry analyses{"analysis"};
+  CompressionRegistry compressions{"compression"};
+};
+
+/// Runs the entry function of a module over registries of its own.
+Status register_module(void* library, Opened& opened) {
   using BuildId = const char*();
   using Register = void(PluginRegistrar&);
   const auto build = reinterpret_cast<BuildId*>(dlsym(library, kBuildIdSymbol));
@@ -31,7 +37,7 @@ Status register_module(void* library, AnalysisRegistry& analyses) {
                                                     built_for == nullptr ? "" : built_for, build_id()));
   const auto entry = reinterpret_cast<Register*>(dlsym(library, kRegisterSymbol));
   if (entry == nullptr) return fail(ErrorCode::Unsupported, fmt::format("the symbol {} is missing", kRegisterSymbol));
-  PluginRegistrar registrar{analyses, {}};
+  PluginRegistrar registrar{opened.analyses, opened.compressions, {}};
   try {
     entry(registrar);
   } catch (const std::exception& thrown) {
@@ -43,26 +49,29 @@ Status register_module(void* library, AnalysisRegistry& analyses) {
   return {};
 }
 
-Result<AnalysisRegistry> open_library(const Manifest& manifest) {
-  AnalysisRegistry analyses("analysis");
+Result<Opened> open_library(const Manifest& manifest) {
+  Opened opened;
   if (manifest.kind == PluginKind::CTable) {
     VITRINE_TRY(const auto provided, open_c_plugin(manifest));
-    for (const auto& analysis : provided) VITRINE_CHECK(analyses.add(analysis->info().id, analysis));
+    for (const auto& analysis : provided) VITRINE_CHECK(opened.analyses.add(analysis->info().id, analysis));
   } else if (manifest.kind == PluginKind::Module) {
     void* library = dlopen(manifest.library.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) return fail(ErrorCode::Unsupported, fmt::format("it cannot be loaded: {}", dlerror()));
-    VITRINE_CHECK(register_module(library, analyses));
+    VITRINE_CHECK(register_module(library, opened));
   }
-  return analyses;
+  return opened;
 }
 
 /// Nothing of a plugin is added unless all of it can be.
-Status check_new(const PluginSet& set, const Manifest& manifest, const AnalysisRegistry& analyses) {
+Status check_new(const PluginSet& set, const Manifest& manifest, const Opened& opened) {
   for (const auto& other : set.plugins)
     if (other.active && other.id == manifest.id)
       return fail(ErrorCode::Unsupported, fmt::format("duplicate id '{}': the plugin in {} came first", manifest.id,
                                                       other.folder.string()));
-  for (const auto& [id, analysis] : analyses.entries())
+  for (const auto& [id, compression] : opened.compressions.entries())
+    if (set.compressions.find(id) != nullptr)
+      return fail(ErrorCode::Unsupported, fmt::format("duplicate compression id '{}': another plugin has it", id));
+  for (const auto& [id, analysis] : opened.analyses.entries())
     if (set.analyses.find(id) != nullptr)
       return fail(ErrorCode::Unsupported, fmt::format("duplicate analysis id '{}': another plugin has it", id));
   for (const Provided& provided : manifest.provides)
@@ -71,7 +80,7 @@ Status check_new(const PluginSet& set, const Manifest& manifest, const AnalysisR
         }))
       return fail(ErrorCode::Unsupported, fmt::format("duplicate {} id '{}': another plugin has it", provided.type, provided.id));
   for (const Provided& provided : manifest.provides)
-    if (provided.type == "analysis" && analyses.find(provided.id) == nullptr)
+    if (provided.type == "analysis" && opened.analyses.find(provided.id) == nullptr)
       return fail(ErrorCode::Unsupported, fmt::format("its manifest promises the analysis '{}', its library has none of that id",
                                                       provided.id));
   return {};
@@ -84,10 +93,14 @@ Status load_into(PluginSet& set, PluginStatus& status) {
   status.version = manifest.version;
   status.kind = manifest.kind;
   status.warnings = manifest.warnings;
-  VITRINE_CHECK(check_new(set, Manifest{.id = manifest.id}, AnalysisRegistry("analysis")));
-  VITRINE_TRY(const AnalysisRegistry analyses, open_library(manifest));
-  VITRINE_CHECK(check_new(set, manifest, analyses));
-  for (const auto& [id, analysis] : analyses.entries()) {
+  VITRINE_CHECK(check_new(set, Manifest{.id = manifest.id}, Opened{}));
+  VITRINE_TRY(const Opened opened, open_library(manifest));
+  VITRINE_CHECK(check_new(set, manifest, opened));
+  for (const auto& [id, compression] : opened.compressions.entries()) {
+    VITRINE_CHECK(set.compressions.add(id, compression));
+    status.provides.push_back("compression " + id);
+  }
+  for (const auto& [id, analysis] : opened.analyses.entries()) {
     VITRINE_CHECK(set.analyses.add(id, analysis));
     status.provides.push_back("analysis " + id);
   }

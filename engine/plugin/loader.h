@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/analysis/analysis.h"
+#include "engine/compress/compression.h"
 #include "engine/plugin/manifest.h"
 
 namespace vitrine::engine {
@@ -24,6 +25,7 @@ struct PluginStatus {
 /// Everything that plugins add to the program.
 struct PluginSet {
   AnalysisRegistry analyses{"analysis"};
+  CompressionRegistry compressions{"compression"};
   std::vector<Provided> files;            ///< architectures, colour maps, ...: type, id, file
   std::vector<PluginStatus> plugins;      ///< one per folder found, in the order of loading
 };

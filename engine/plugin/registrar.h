@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/analysis/analysis.h"
+#include "engine/compress/compression.h"
 
 namespace vitrine::engine {
 
@@ -12,13 +13,20 @@ namespace vitrine::engine {
 /// after the entry function has returned without a problem, all or none.
 struct PluginRegistrar {
   AnalysisRegistry& analyses;
+  CompressionRegistry& compressions;
   std::string problem;             ///< first thing that could not be added; the module is refused
 
   /// Adds under `analysis->info().id`.
   void add(std::shared_ptr<const Analysis> analysis) {
     std::string id = analysis->info().id;
-    if (auto added = analyses.add(std::move(id), std::move(analysis)); !added && problem.empty())
-      problem = added.error().message;
+    note(analyses.add(std::move(id), std::move(analysis)));
+  }
+  void add(std::shared_ptr<const Compression> compression) {
+    std::string id = compression->info().id;
+    note(compressions.add(std::move(id), std::move(compression)));
+  }
+  void note(const Status& added) {
+    if (!added && problem.empty()) problem = added.error().message;
   }
 };
 

@@ -103,8 +103,8 @@ std::vector<int> first_touched(const Model& model, const ResolvedEdits& edits) {
     }
     for (const auto& [id, list] : edits.by_hook) {
       if (model.hooks()[static_cast<std::size_t>(id)].name == tower.prefix + "hook_embed") at = -1;
-      for (std::size_t i = 0; i < tower.hook_between.size(); ++i)
-        if (id == tower.hook_between[i]) at = std::min(at, tower.between[i].first - 1);
+      for (const auto& merge : tower.merges)
+        if (id == merge.hook_out) at = std::min(at, merge.before_block - 1);
     }
     first.push_back(at);
   }

@@ -127,15 +127,19 @@ class TowerRun {
   }
 
   Tensor between(int block, Tensor x) {
-    for (std::size_t i = 0; i < tower_.between.size(); ++i)
-      if (tower_.between[i].first == block) x = pass_.hook(tower_.hook_between[i], tower_.between[i].second->forward(x, pass_));
+    for (const auto& merge : tower_.merges) {
+      if (merge.before_block != block) continue;
+      if (merge.hook_first) x = pass_.hook(merge.hook_out, x);
+      if (merge.part) x = merge.part->forward(x, pass_);
+      if (!merge.hook_first) x = pass_.hook(merge.hook_out, x);
+    }
     return x;
   }
 
   /// Merges before `start` are not run again, but the grid that they leave must be known.
   void replay_grids(int start) {
-    for (const auto& [first, part] : tower_.between)
-      if (first <= start) {
+    for (const auto& merge : tower_.merges)
+      if (merge.part && merge.before_block <= start) {
         auto& [rows, cols] = pass_.grids[tower_.prefix];
         rows = (rows + 1) / 2;
         cols = (cols + 1) / 2;
