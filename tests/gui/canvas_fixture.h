@@ -33,7 +33,8 @@ inline engine::Array golden_array(const std::string& name) {
   out.shape = entry.at("shape").get<std::vector<std::int64_t>>();
   out.axes.resize(out.shape.size());
   out.values.resize(static_cast<std::size_t>(out.numel()));
-  const char* data = bytes.constData() + 8 + length + entry.at("data_offsets").at(0).get<std::size_t>();
+  const char* data =
+      bytes.constData() + 8 + length + entry.at("data_offsets").at(0).get<std::size_t>();
   for (std::size_t i = 0; i < out.values.size(); ++i) {
     if (entry.at("dtype") == "F16") {
       _Float16 half;
@@ -62,9 +63,12 @@ inline engine::Report head_report(const std::string& name, int layer, int head) 
   one.shape = {all.shape[2], all.shape[3]};
   one.axes = {{"query", "", {}}, {"key", "", {}}};
   const auto size = static_cast<std::size_t>(one.numel());
-  const auto at = static_cast<std::ptrdiff_t>((static_cast<std::size_t>(layer) * static_cast<std::size_t>(all.shape[1]) +
-                                               static_cast<std::size_t>(head)) * size);
-  one.values.assign(all.values.begin() + at, all.values.begin() + at + static_cast<std::ptrdiff_t>(size));
+  const auto at = static_cast<std::ptrdiff_t>(
+      (static_cast<std::size_t>(layer) * static_cast<std::size_t>(all.shape[1]) +
+       static_cast<std::size_t>(head)) *
+      size);
+  one.values.assign(all.values.begin() + at,
+                    all.values.begin() + at + static_cast<std::ptrdiff_t>(size));
   if (name == "lm.attn") {
     for (const std::string& text : lm_tokens()) report.tokens.push_back({text, -1, -1, -1, false});
   }
@@ -77,7 +81,9 @@ inline std::shared_ptr<const engine::Report> share(engine::Report report) {
 }
 
 inline views::ColorTable sequential() { return views::table_of(views::color_map("viridis")); }
-inline views::ColorTable two_sided(bool dark = false) { return views::table_of(views::color_map(dark ? "dusk" : "balance")); }
+inline views::ColorTable two_sided(bool dark = false) {
+  return views::table_of(views::color_map(dark ? "dusk" : "balance"));
+}
 
 inline void show(QWidget& widget, int width, int height) {
   widget.resize(width, height);

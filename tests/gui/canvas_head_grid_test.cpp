@@ -48,11 +48,16 @@ class CanvasHeadGridTest : public QObject {
     for (int layer = 0; layer < 4; ++layer) {
       for (int head = 0; head < 4; ++head) {
         const QRectF at = grid.head_rect(layer, head);
-        for (const auto& [q, k] : {std::pair(0, 0), std::pair(20, 19), std::pair(36, 0), std::pair(9, 30)}) {
-          const QPointF point(at.left() + (k + 0.5) / 37 * at.width(), at.top() + (q + 0.5) / 37 * at.height());
-          const float value = values[static_cast<std::size_t>(((layer * 4 + head) * 37 + q) * 37 + k)];
+        for (const auto& [q, k] :
+             {std::pair(0, 0), std::pair(20, 19), std::pair(36, 0), std::pair(9, 30)}) {
+          const QPointF point(at.left() + (k + 0.5) / 37 * at.width(),
+                              at.top() + (q + 0.5) / 37 * at.height());
+          const float value =
+              values[static_cast<std::size_t>(((layer * 4 + head) * 37 + q) * 37 + k)];
           const auto& rgb = table[static_cast<std::size_t>(scale.index(value))];
-          QVERIFY2(near(image.pixelColor(QPoint(static_cast<int>(point.x()), static_cast<int>(point.y()))), QColor(rgb[0], rgb[1], rgb[2]), 3),
+          QVERIFY2(near(image.pixelColor(
+                            QPoint(static_cast<int>(point.x()), static_cast<int>(point.y()))),
+                        QColor(rgb[0], rgb[1], rgb[2]), 3),
                    qPrintable(QStringLiteral("%1.%2 [%3, %4]").arg(layer).arg(head).arg(q).arg(k)));
         }
       }
@@ -65,9 +70,13 @@ class CanvasHeadGridTest : public QObject {
     grid.set_report(grid_report("vit.attn"));
     grid.set_stats(stats(6, 4));
     show(grid, 560, 760);
-    QSignalSpy selected(&grid, &HeadGridCanvas::selected), compared(&grid, &HeadGridCanvas::compared);
-    QSignalSpy pruned(&grid, &HeadGridCanvas::prune_toggled), hovered(&grid, &HeadGridCanvas::hovered);
-    const auto point = [&](int layer, int head) { return grid.head_rect(layer, head).center().toPoint(); };
+    QSignalSpy selected(&grid, &HeadGridCanvas::selected),
+        compared(&grid, &HeadGridCanvas::compared);
+    QSignalSpy pruned(&grid, &HeadGridCanvas::prune_toggled),
+        hovered(&grid, &HeadGridCanvas::hovered);
+    const auto point = [&](int layer, int head) {
+      return grid.head_rect(layer, head).center().toPoint();
+    };
     QTest::mouseClick(&grid, Qt::LeftButton, {}, point(2, 1));
     QTest::mouseClick(&grid, Qt::LeftButton, Qt::ShiftModifier, point(4, 3));
     QTest::mouseClick(&grid, Qt::LeftButton, Qt::ControlModifier, point(5, 0));
@@ -101,7 +110,8 @@ class CanvasHeadGridTest : public QObject {
     show(grid, 660, 660);
     settle();
     const QRectF at = grid.head_rect(1, 2);
-    const QColor edge = grid.grabFramebuffer().pixelColor(QPoint(static_cast<int>(at.center().x()), static_cast<int>(at.top()) - 2));
+    const QColor edge = grid.grabFramebuffer().pixelColor(
+        QPoint(static_cast<int>(at.center().x()), static_cast<int>(at.top()) - 2));
     save(grid.grabFramebuffer(), "heads_current");
     QVERIFY2(near(edge, grid.theme().accent, 30), qPrintable(edge.name()));
   }
@@ -153,7 +163,8 @@ class CanvasHeadGridTest : public QObject {
     QTest::keyClick(&grid, Qt::Key_Right);
     QVERIFY(QRectF(0, 0, 700, 500).contains(grid.head_rect(31, 31)));
     settle();
-    QWheelEvent wheel(QPointF(300, 300), grid.mapToGlobal(QPointF(300, 300)), {}, {0, 240}, {}, {}, Qt::NoScrollPhase, false);
+    QWheelEvent wheel(QPointF(300, 300), grid.mapToGlobal(QPointF(300, 300)), {}, {0, 240}, {}, {},
+                      Qt::NoScrollPhase, false);
     const double before = grid.head_rect(0, 0).top();
     QCoreApplication::sendEvent(&grid, &wheel);
     QVERIFY(grid.head_rect(0, 0).top() > before);

@@ -12,10 +12,12 @@ engine::Report overlay(int layer, int head) {
   engine::Report report = head_report("vit.attn", layer, head);
   report.picture = engine::PictureKind::ImageOverlay;
   report.grid = engine::PatchGrid{8, 8, 1};
-  const QImage digit = QImage::fromData(golden_bytes("digit.png")).convertToFormat(QImage::Format_RGB888);
+  const QImage digit =
+      QImage::fromData(golden_bytes("digit.png")).convertToFormat(QImage::Format_RGB888);
   engine::Picture8 picture{digit.width(), digit.height(), {}};
   for (int y = 0; y < digit.height(); ++y) {
-    picture.rgb.insert(picture.rgb.end(), digit.constScanLine(y), digit.constScanLine(y) + 3 * digit.width());
+    picture.rgb.insert(picture.rgb.end(), digit.constScanLine(y),
+                       digit.constScanLine(y) + 3 * digit.width());
   }
   report.image = picture;
   return report;
@@ -45,7 +47,8 @@ class CanvasImageOverlayTest : public QObject {
     const auto row = report.arrays[0].values.begin();
     const int best = static_cast<int>(std::max_element(row + 1, row + 65) - row);
     const auto top = sequential()[255];
-    const QColor seen = canvas.grabFramebuffer().pixelColor(canvas.token_rect(best).center().toPoint());
+    const QColor seen =
+        canvas.grabFramebuffer().pixelColor(canvas.token_rect(best).center().toPoint());
     QVERIFY2(near(seen, QColor(top[0], top[1], top[2])), qPrintable(seen.name()));
     QCOMPARE(canvas.scale().hi, *std::max_element(row + 1, row + 65));
   }
@@ -79,7 +82,8 @@ class CanvasImageOverlayTest : public QObject {
     canvas.set_compare(share(b));
     canvas.set_names("2.0", "4.2");
     show(canvas, 560, 620);
-    QSignalSpy selected(&canvas, &ImageOverlayCanvas::query_selected), flipped(&canvas, &ImageOverlayCanvas::flipped);
+    QSignalSpy selected(&canvas, &ImageOverlayCanvas::query_selected),
+        flipped(&canvas, &ImageOverlayCanvas::flipped);
     QTest::mouseClick(&canvas, Qt::LeftButton, {}, canvas.token_rect(20).center().toPoint());
     QCOMPARE(selected.last(), QVariantList({20}));
     QTest::mouseMove(&canvas, canvas.token_rect(45).center().toPoint());

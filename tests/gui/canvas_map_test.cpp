@@ -28,8 +28,8 @@ engine::Report big_report(int n) {
   array.values.assign(static_cast<std::size_t>(n) * static_cast<std::size_t>(n), 0.0F);
   for (int r = 0; r < n; ++r) {
     for (int c = 0; c <= r; ++c) {
-      array.values[static_cast<std::size_t>(r) * static_cast<std::size_t>(n) + static_cast<std::size_t>(c)] =
-          1.0F / (1.0F + static_cast<float>((r - c) % 97));
+      array.values[static_cast<std::size_t>(r) * static_cast<std::size_t>(n) +
+                   static_cast<std::size_t>(c)] = 1.0F / (1.0F + static_cast<float>((r - c) % 97));
     }
   }
   report.arrays.push_back(array);
@@ -79,10 +79,12 @@ class CanvasMapTest : public QObject {
     const auto& values = report.arrays[0].values;
     QCOMPARE(*probe.value, values[20 * 37 + 7]);
     int larger = 0;
-    for (int k = 0; k < 37; ++k) larger += values[static_cast<std::size_t>(20 * 37 + k)] > values[20 * 37 + 7];
+    for (int k = 0; k < 37; ++k)
+      larger += values[static_cast<std::size_t>(20 * 37 + k)] > values[20 * 37 + 7];
     QCOMPARE(probe.rank, larger + 1);
     QCOMPARE(probe.rank_of, 37);
-    QCOMPARE(QString::fromStdString(probe.key_label), QString::fromStdString(lm_tokens()[7]).trimmed());
+    QCOMPARE(QString::fromStdString(probe.key_label),
+             QString::fromStdString(lm_tokens()[7]).trimmed());
     save(map.grabFramebuffer(), "map_hover_dark");
     QEvent leave(QEvent::Leave);
     QCoreApplication::sendEvent(&map, &leave);
@@ -117,7 +119,8 @@ class CanvasMapTest : public QObject {
     const double before = map.cell_size();
     const QPointF point = map.cell_centre(12, 5);
     for (int i = 0; i < 6; ++i) {
-      QWheelEvent wheel(point, map.mapToGlobal(point), {}, {0, 120}, {}, {}, Qt::NoScrollPhase, false);
+      QWheelEvent wheel(point, map.mapToGlobal(point), {}, {0, 120}, {}, {}, Qt::NoScrollPhase,
+                        false);
       QCoreApplication::sendEvent(&map, &wheel);
     }
     QVERIFY(map.cell_size() > 2.5 * before);
@@ -151,9 +154,11 @@ class CanvasMapTest : public QObject {
       return QColor(rgb[0], rgb[1], rgb[2]);
     };
     const std::size_t cell = 5 * 37 + 4;
-    QVERIFY(near(at(map.grabFramebuffer(), map.cell_centre(5, 4)), colour_of(a.arrays[0].values[cell])));
+    QVERIFY(near(at(map.grabFramebuffer(), map.cell_centre(5, 4)),
+                 colour_of(a.arrays[0].values[cell])));
     QTest::keyPress(&map, Qt::Key_Space);
-    QVERIFY(near(at(map.grabFramebuffer(), map.cell_centre(5, 4)), colour_of(b.arrays[0].values[cell])));
+    QVERIFY(near(at(map.grabFramebuffer(), map.cell_centre(5, 4)),
+                 colour_of(b.arrays[0].values[cell])));
     QTest::keyRelease(&map, Qt::Key_Space);
     QCOMPARE(flipped.size(), 2);
     QVERIFY(!near(colour_of(a.arrays[0].values[cell]), colour_of(b.arrays[0].values[cell]), 20));
@@ -211,7 +216,8 @@ class CanvasMapTest : public QObject {
     save(window.grab().toImage(), "map_two");
     const auto check = [&](MapCanvas& map) {
       const QImage image = map.grabFramebuffer();
-      for (int k = 0; k < 37; ++k) QVERIFY(near(at(image, map.cell_centre(k, k)), *map.cell_color(k, k)));
+      for (int k = 0; k < 37; ++k)
+        QVERIFY(near(at(image, map.cell_centre(k, k)), *map.cell_color(k, k)));
     };
     check(*left);
     check(*right);
@@ -229,7 +235,12 @@ class CanvasMapTest : public QObject {
     auto report = big_report(2048);
     for (auto& v : report.arrays[0].values) v *= 0.05F;
     report.arrays[0].values[2048 * 1001 + 1500] = 1.0F;
+    for (int i = 0; i < 2048; ++i)
+      report.tokens.push_back({"token " + std::to_string(i), -1, -1, -1, false});
+    QElapsedTimer loading;
+    loading.start();
     map.set_report(share(std::move(report)));
+    QVERIFY2(loading.elapsed() < 500, qPrintable(QString::number(loading.elapsed())));
     show(map, 1000, 900);
     settle();
     const QImage image = map.grabFramebuffer();
@@ -250,7 +261,8 @@ class CanvasMapTest : public QObject {
       (void)map.grabFramebuffer();
     }
     QVERIFY2(timer.elapsed() < 5000, qPrintable(QString::number(timer.elapsed())));
-    QVERIFY(near(at(map.grabFramebuffer(), map.cell_centre(1001, 1500)), QColor(top[0], top[1], top[2])));
+    QVERIFY(near(at(map.grabFramebuffer(), map.cell_centre(1001, 1500)),
+                 QColor(top[0], top[1], top[2])));
   }
 
   void a_huge_map_is_asked_for_tile_by_tile() {
@@ -274,17 +286,21 @@ class CanvasMapTest : public QObject {
       for (const auto& key : keys) {
         const auto span = std::int64_t{1} << key.level;
         const auto count = (50176 + span - 1) / span;
-        const auto side = [&](std::int64_t tile) { return static_cast<std::size_t>(std::min<std::int64_t>(256, count - tile * 256)); };
+        const auto side = [&](std::int64_t tile) {
+          return static_cast<std::size_t>(std::min<std::int64_t>(256, count - tile * 256));
+        };
         map.set_tile(key, std::vector<float>(side(key.row) * side(key.col), value));
       }
     };
     answer(0.5F);
     settle();
     const auto half = sequential()[128];
-    QVERIFY(near(at(map.grabFramebuffer(), map.plot_rect().center()), QColor(half[0], half[1], half[2])));
+    QVERIFY(near(at(map.grabFramebuffer(), map.plot_rect().center()),
+                 QColor(half[0], half[1], half[2])));
     for (int i = 0; i < 40; ++i) map.zoom(1.4, map.plot_rect().center());
     settle();
-    QVERIFY(near(at(map.grabFramebuffer(), map.plot_rect().center() + QPointF(3, 3)), QColor(half[0], half[1], half[2])));
+    QVERIFY(near(at(map.grabFramebuffer(), map.plot_rect().center() + QPointF(3, 3)),
+                 QColor(half[0], half[1], half[2])));
     QVERIFY(!asked.empty() && asked.back().level == 0);
     answer(0.25F);
     settle();
@@ -296,6 +312,34 @@ class CanvasMapTest : public QObject {
     row[static_cast<std::size_t>(cell.second)] = 0.25F;
     map.set_row(cell.first, row);
     QCOMPARE(map.probe(cell.first, cell.second).rank, 2);
+  }
+
+  void tokens_of_every_script_are_labelled() {
+    MapCanvas map;
+    map.set_settings(coloured());
+    engine::Report report;
+    report.arrays.push_back({"pattern",
+                             "probability",
+                             {{"query", "", {}}, {"key", "", {}}},
+                             {7, 7},
+                             std::vector<float>(49, 0.1F)});
+    for (const char* text :
+         {"caf\u00e9", " \u0437\u0434\u0440\u0430\u0432", "\u03c8\u03c5\u03c7\u03ae",
+          "\u0645\u0631\u062d\u0628\u0627", "\u2192\u221e", "\n", "\xff\xfe"}) {
+      report.tokens.push_back({text, -1, -1, -1, false});
+    }
+    map.set_report(share(std::move(report)));
+    show(map, 460, 420);
+    settle();
+    save(map.grabFramebuffer(), "map_scripts");
+    int inked = 0;
+    const QImage image = map.grabFramebuffer();
+    for (int x = 20; x < static_cast<int>(map.cell_centre(3, 0).x() - map.cell_size() / 2) - 4;
+         ++x) {
+      inked += !near(image.pixelColor(x, static_cast<int>(map.cell_centre(3, 0).y())),
+                     map.theme().background, 30);
+    }
+    QVERIFY2(inked > 3, "an Arabic token must leave ink on its row");
   }
 
   void empty_and_wrong_reports_are_survived() {

@@ -19,7 +19,8 @@ class CanvasTokenLinesTest : public QObject {
     const auto& v = report.arrays[0].values;
     float largest = 0;
     for (const float x : v) largest = std::max(largest, x);
-    const int expected = static_cast<int>(std::count_if(v.begin(), v.end(), [&](float x) { return x >= 0.02F * largest; }));
+    const int expected = static_cast<int>(
+        std::count_if(v.begin(), v.end(), [&](float x) { return x >= 0.02F * largest; }));
     (void)lines.grabFramebuffer();
     QCOMPARE(lines.lines_drawn(), expected);
     save(lines.grabFramebuffer(), "lines_dark");
@@ -44,7 +45,8 @@ class CanvasTokenLinesTest : public QObject {
     settle();
     save(lines.grabFramebuffer(), "lines_two_light");
     QSignalSpy pinned(&lines, &TokenLinesCanvas::pinned);
-    QTest::mouseClick(&lines, Qt::LeftButton, {}, lines.token_rect(TokenLinesCanvas::Key, 9).center().toPoint());
+    QTest::mouseClick(&lines, Qt::LeftButton, {},
+                      lines.token_rect(TokenLinesCanvas::Key, 9).center().toPoint());
     QCOMPARE(pinned.last(), QVariantList({1, 9}));
     QTest::keyClick(&lines, Qt::Key_Down);
     QCOMPARE(pinned.last(), QVariantList({1, 10}));
@@ -71,7 +73,8 @@ class CanvasTokenLinesTest : public QObject {
     settle();
     save(lines.grabFramebuffer(), "lines_200");
     const double before = lines.token_rect(0, 0).top();
-    QWheelEvent wheel(QPointF(200, 200), lines.mapToGlobal(QPointF(200, 200)), {}, {0, -360}, {}, {}, Qt::NoScrollPhase, false);
+    QWheelEvent wheel(QPointF(200, 200), lines.mapToGlobal(QPointF(200, 200)), {}, {0, -360}, {},
+                      {}, Qt::NoScrollPhase, false);
     QCoreApplication::sendEvent(&lines, &wheel);
     QVERIFY(lines.token_rect(0, 0).top() < before - 50);
     QTest::keyClick(&lines, Qt::Key_End);

@@ -14,11 +14,14 @@ std::shared_ptr<const engine::Report> trajectory_report() {
   engine::Report report;
   report.picture = engine::PictureKind::Trajectories;
   report.arrays.push_back(golden_array("lm.trajectory"));
-  report.arrays[0].axes = {{"layer", "", {"embedding", "block 0", "block 1", "block 2", "block 3"}}, {"token", "", {}}, {"component", "", {}}};
+  report.arrays[0].axes = {{"layer", "", {"embedding", "block 0", "block 1", "block 2", "block 3"}},
+                           {"token", "", {}},
+                           {"component", "", {}}};
   for (const std::string& text : lm_tokens()) report.tokens.push_back({text, -1, -1, -1, false});
   const auto explained = golden_array("lm.explained");
   for (int i = 0; i < 3; ++i) {
-    report.metrics.push_back({"explained variance " + std::to_string(i + 1), explained.values[static_cast<std::size_t>(i)], "", std::nullopt});
+    report.metrics.push_back({"explained variance " + std::to_string(i + 1),
+                              explained.values[static_cast<std::size_t>(i)], "", std::nullopt});
   }
   return share(std::move(report));
 }
@@ -59,7 +62,8 @@ class SceneTrajectoryTest : public QObject {
     }
     QVERIFY2(bright > 30, qPrintable(QString::number(bright)));
     QVERIFY(!scene.screen_position(4, 0).has_value());
-    QCOMPARE(QString::fromStdString(scene.trajectories().axis_names[0]), QStringLiteral("PC 1 (17 %)"));
+    QCOMPARE(QString::fromStdString(scene.trajectories().axis_names[0]),
+             QStringLiteral("PC 1 (17 %)"));
   }
 
   void labels_never_overlap_and_the_selected_one_is_there() {
@@ -73,7 +77,8 @@ class SceneTrajectoryTest : public QObject {
       scene.set_selected(token);
       (void)scene.grabFramebuffer();
       const auto& shown = scene.labelled_tokens();
-      QVERIFY2(std::find(shown.begin(), shown.end(), token) != shown.end(), qPrintable(QString::number(token)));
+      QVERIFY2(std::find(shown.begin(), shown.end(), token) != shown.end(),
+               qPrintable(QString::number(token)));
       QCOMPARE(std::set<int>(shown.begin(), shown.end()).size(), shown.size());
     }
   }
@@ -88,7 +93,8 @@ class SceneTrajectoryTest : public QObject {
     show(scene, 1000, 760);
     settle();
     save(scene.grabFramebuffer(), "scene_light");
-    QSignalSpy selected(&scene, &TrajectoryScene::selected), hovered(&scene, &TrajectoryScene::hovered);
+    QSignalSpy selected(&scene, &TrajectoryScene::selected),
+        hovered(&scene, &TrajectoryScene::hovered);
     const QPointF at = *scene.screen_position(4, 22);
     const int expected = scene.pick(at)->second;
     QTest::mouseMove(&scene, at.toPoint());
@@ -146,7 +152,8 @@ class SceneTrajectoryTest : public QObject {
     scene->resize(500, 400);
     show(home, 600, 500);
     settle();
-    const int first = different_from_background(scene->grabFramebuffer(), scene->theme().background);
+    const int first =
+        different_from_background(scene->grabFramebuffer(), scene->theme().background);
     QVERIFY(first > 1000);
     scene->resize(300, 460);
     settle();

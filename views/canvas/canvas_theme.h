@@ -12,10 +12,10 @@ struct CanvasTheme {
   QColor surface;     ///< hover cards, chips, cells that were not computed
   QColor line;        ///< borders and grid
   QColor text;
-  QColor muted;       ///< secondary text
-  QColor accent;      ///< the one accent: selection, crosshair
-  QColor second;      ///< the second of two heads; complements the accent
-  QString family;     ///< first of these families that exists is used, then DejaVu Sans
+  QColor muted;    ///< secondary text
+  QColor accent;   ///< the one accent: selection, crosshair
+  QColor second;   ///< the second of two heads; complements the accent
+  QString family;  ///< first of these families that exists is used, then DejaVu Sans
   double text_px = 12;
 
   [[nodiscard]] static CanvasTheme dark_default();

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include <backends/imgui_impl_opengl3.h>
 #include <QFile>
 #include <QKeyEvent>
 #include <QMouseEvent>
 #include <QOpenGLContext>
 #include <QSurfaceFormat>
 #include <QWheelEvent>
-#include <backends/imgui_impl_opengl3.h>
 
 namespace vitrine::views {
 
@@ -35,21 +35,34 @@ struct KeyPair {
   ImGuiKey_ imgui;
   int qt;
 };
-constexpr KeyPair kKeys[] = {
-    {ImGuiKey_Tab, Qt::Key_Tab},           {ImGuiKey_LeftArrow, Qt::Key_Left},
-    {ImGuiKey_RightArrow, Qt::Key_Right},  {ImGuiKey_UpArrow, Qt::Key_Up},
-    {ImGuiKey_DownArrow, Qt::Key_Down},    {ImGuiKey_PageUp, Qt::Key_PageUp},
-    {ImGuiKey_PageDown, Qt::Key_PageDown}, {ImGuiKey_Home, Qt::Key_Home},
-    {ImGuiKey_End, Qt::Key_End},           {ImGuiKey_Insert, Qt::Key_Insert},
-    {ImGuiKey_Delete, Qt::Key_Delete},     {ImGuiKey_Backspace, Qt::Key_Backspace},
-    {ImGuiKey_Space, Qt::Key_Space},       {ImGuiKey_Enter, Qt::Key_Return},
-    {ImGuiKey_Escape, Qt::Key_Escape},     {ImGuiKey_KeyPadEnter, Qt::Key_Enter},
-    {ImGuiKey_A, Qt::Key_A},               {ImGuiKey_C, Qt::Key_C},
-    {ImGuiKey_V, Qt::Key_V},               {ImGuiKey_X, Qt::Key_X},
-    {ImGuiKey_Y, Qt::Key_Y},               {ImGuiKey_Z, Qt::Key_Z}};
+constexpr KeyPair kKeys[] = {{ImGuiKey_Tab, Qt::Key_Tab},
+                             {ImGuiKey_LeftArrow, Qt::Key_Left},
+                             {ImGuiKey_RightArrow, Qt::Key_Right},
+                             {ImGuiKey_UpArrow, Qt::Key_Up},
+                             {ImGuiKey_DownArrow, Qt::Key_Down},
+                             {ImGuiKey_PageUp, Qt::Key_PageUp},
+                             {ImGuiKey_PageDown, Qt::Key_PageDown},
+                             {ImGuiKey_Home, Qt::Key_Home},
+                             {ImGuiKey_End, Qt::Key_End},
+                             {ImGuiKey_Insert, Qt::Key_Insert},
+                             {ImGuiKey_Delete, Qt::Key_Delete},
+                             {ImGuiKey_Backspace, Qt::Key_Backspace},
+                             {ImGuiKey_Space, Qt::Key_Space},
+                             {ImGuiKey_Enter, Qt::Key_Return},
+                             {ImGuiKey_Escape, Qt::Key_Escape},
+                             {ImGuiKey_KeyPadEnter, Qt::Key_Enter},
+                             {ImGuiKey_A, Qt::Key_A},
+                             {ImGuiKey_C, Qt::Key_C},
+                             {ImGuiKey_V, Qt::Key_V},
+                             {ImGuiKey_X, Qt::Key_X},
+                             {ImGuiKey_Y, Qt::Key_Y},
+                             {ImGuiKey_Z, Qt::Key_Z}};
 
 int button_slot(Qt::MouseButton button) {
-  return button == Qt::LeftButton ? 0 : button == Qt::RightButton ? 1 : button == Qt::MiddleButton ? 2 : -1;
+  return button == Qt::LeftButton     ? 0
+         : button == Qt::RightButton  ? 1
+         : button == Qt::MiddleButton ? 2
+                                      : -1;
 }
 
 }  // namespace
@@ -124,14 +137,14 @@ void CanvasWidget::apply_style() {
 }
 
 void CanvasWidget::load_fonts() {
-  static const ImWchar ranges[] = {0x0020, 0x024f, 0x0370, 0x03ff, 0x0400, 0x04ff, 0x2010, 0x2044,
-                                   0x2190, 0x21ff, 0x2200, 0x22ff, 0};
+  static const ImWchar ranges[] = {0x0020, 0x024f, 0x0370, 0x03ff, 0x0400, 0x04ff, 0x2010,
+                                   0x2044, 0x2190, 0x21ff, 0x2200, 0x22ff, 0};
   ImGuiIO& io = ImGui::GetIO();
   io.Fonts->Clear();
   const QString file = font_file();
   const auto px = static_cast<float>(theme_.text_px + 1);
-  if (file.isEmpty() ||
-      io.Fonts->AddFontFromFileTTF(QFile::encodeName(file).constData(), px, nullptr, ranges) == nullptr) {
+  if (file.isEmpty() || io.Fonts->AddFontFromFileTTF(QFile::encodeName(file).constData(), px,
+                                                     nullptr, ranges) == nullptr) {
     io.Fonts->AddFontDefault();
   }
 }
@@ -142,11 +155,14 @@ void CanvasWidget::initializeGL() {
   load_fonts();
   ImGui_ImplOpenGL3_Init("#version 330 core");
   bound_ = context();
-  connect(bound_, &QOpenGLContext::aboutToBeDestroyed, this, [this] {
-    makeCurrent();
-    release_gl();
-    doneCurrent();
-  }, Qt::DirectConnection);
+  connect(
+      bound_, &QOpenGLContext::aboutToBeDestroyed, this,
+      [this] {
+        makeCurrent();
+        release_gl();
+        doneCurrent();
+      },
+      Qt::DirectConnection);
 }
 
 void CanvasWidget::release_gl() {
@@ -188,7 +204,9 @@ void CanvasWidget::paintGL() {
   gl_.glClear(GL_COLOR_BUFFER_BIT | GL_DEPTH_BUFFER_BIT | GL_STENCIL_BUFFER_BIT);
   ImGui_ImplOpenGL3_RenderDrawData(ImGui::GetDrawData());
   ++frames_drawn_;
-  if (--frames_due_ > 0) QMetaObject::invokeMethod(this, [this] { update(); }, Qt::QueuedConnection);
+  if (--frames_due_ > 0)
+    QMetaObject::invokeMethod(
+        this, [this] { update(); }, Qt::QueuedConnection);
 }
 
 bool CanvasWidget::event(QEvent* event) {
@@ -210,7 +228,8 @@ void CanvasWidget::feed(QEvent* event) {
     case QEvent::MouseButtonPress:
     case QEvent::MouseButtonRelease: {
       const auto* mouse = static_cast<QMouseEvent*>(event);
-      io.MousePos = {static_cast<float>(mouse->position().x()), static_cast<float>(mouse->position().y())};
+      io.MousePos = {static_cast<float>(mouse->position().x()),
+                     static_cast<float>(mouse->position().y())};
       const int slot = button_slot(mouse->button());
       if (slot >= 0 && event->type() != QEvent::MouseMove) {
         held_[slot] = event->type() == QEvent::MouseButtonPress;
@@ -224,17 +243,25 @@ void CanvasWidget::feed(QEvent* event) {
       io.MouseWheelH += static_cast<float>(wheel->angleDelta().x()) / 120.0F;
       break;
     }
-    case QEvent::KeyPress: feed_key(event, true); break;
-    case QEvent::KeyRelease: feed_key(event, false); break;
-    case QEvent::Leave: io.MousePos = {-FLT_MAX, -FLT_MAX}; break;
+    case QEvent::KeyPress:
+      feed_key(event, true);
+      break;
+    case QEvent::KeyRelease:
+      feed_key(event, false);
+      break;
+    case QEvent::Leave:
+      io.MousePos = {-FLT_MAX, -FLT_MAX};
+      break;
     case QEvent::FocusOut:
       std::fill(std::begin(io.KeysDown), std::end(io.KeysDown), false);
       std::fill(std::begin(held_), std::end(held_), false);
       break;
     case QEvent::FocusIn:
     case QEvent::Enter:
-    case QEvent::Resize: break;
-    default: return;
+    case QEvent::Resize:
+      break;
+    default:
+      return;
   }
   redraw();
 }
@@ -272,8 +299,8 @@ void CanvasWidget::text(ImDrawList& list, ImVec2 at, std::string_view utf8, cons
   text_.draw(gl_, list, at, utf8, style, color);
 }
 
-void CanvasWidget::text_up(ImDrawList& list, ImVec2 at, std::string_view utf8, const TextStyle& style,
-                           ImU32 color) {
+void CanvasWidget::text_up(ImDrawList& list, ImVec2 at, std::string_view utf8,
+                           const TextStyle& style, ImU32 color) {
   text_.draw_up(gl_, list, at, utf8, style, color);
 }
 
@@ -286,8 +313,8 @@ void CanvasWidget::text_centred(ImDrawList& list, ImVec2 at, std::string_view ut
 void CanvasWidget::draw_message(ImDrawList& list, std::string_view utf8) {
   TextStyle style = text_style();
   style.max_width = static_cast<float>(std::max(40, width() - 24));
-  text_centred(list, {static_cast<float>(width()) / 2, static_cast<float>(height()) / 2}, utf8, style,
-               color(theme_.muted));
+  text_centred(list, {static_cast<float>(width()) / 2, static_cast<float>(height()) / 2}, utf8,
+               style, color(theme_.muted));
 }
 
 unsigned CanvasWidget::make_texture(int width, int height, const std::uint32_t* rgba, bool smooth) {

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include <imgui.h>
 #include <QOpenGLExtraFunctions>
 #include <QOpenGLWidget>
-#include <imgui.h>
 
 #include "views/canvas/canvas_theme.h"
 #include "views/canvas/text_cache.h"
@@ -22,14 +22,16 @@ struct HoverCard {
   std::string title;
   std::vector<std::pair<std::string, std::string>> rows;
   std::string footer;
-  unsigned picture = 0;          ///< a texture shown under the title, `picture_width` x `picture_height`
+  unsigned picture = 0;  ///< a texture shown under the title, `picture_width` x `picture_height`
   float picture_width = 0, picture_height = 0;
 };
 
-/// Dear ImGui inside a Qt widget: own GL context, own ImGui context, Qt events handed to ImGui's input.
+/// Dear ImGui inside a Qt widget: own GL context, own ImGui context, Qt events handed to ImGui's
+/// input.
 ///
-/// Draws only when something changed (`redraw`), two frames per change because ImGui answers input one frame late.
-/// Survives losing its GL context (a dock that floats): textures are made again on the next frame.
+/// Draws only when something changed (`redraw`), two frames per change because ImGui answers input
+/// one frame late. Survives losing its GL context (a dock that floats): textures are made again on
+/// the next frame.
 class CanvasWidget : public QOpenGLWidget {
   Q_OBJECT
  public:
@@ -52,20 +54,26 @@ class CanvasWidget : public QOpenGLWidget {
   void redraw();
 
   [[nodiscard]] ImU32 color(const QColor& color, double alpha = 1) const;
-  [[nodiscard]] TextStyle text_style(double scale = 1, bool bold = false, bool tabular = false) const;
+  [[nodiscard]] TextStyle text_style(double scale = 1, bool bold = false,
+                                     bool tabular = false) const;
   [[nodiscard]] ImVec2 measure(std::string_view utf8, const TextStyle& style) const;
-  void text(ImDrawList& list, ImVec2 at, std::string_view utf8, const TextStyle& style, ImU32 color);
-  void text_up(ImDrawList& list, ImVec2 at, std::string_view utf8, const TextStyle& style, ImU32 color);
+  void text(ImDrawList& list, ImVec2 at, std::string_view utf8, const TextStyle& style,
+            ImU32 color);
+  void text_up(ImDrawList& list, ImVec2 at, std::string_view utf8, const TextStyle& style,
+               ImU32 color);
   /// Centred in both directions on `at`.
-  void text_centred(ImDrawList& list, ImVec2 at, std::string_view utf8, const TextStyle& style, ImU32 color);
+  void text_centred(ImDrawList& list, ImVec2 at, std::string_view utf8, const TextStyle& style,
+                    ImU32 color);
   /// A message in the middle of the widget, for when there is nothing to draw.
   void draw_message(ImDrawList& list, std::string_view utf8);
   /// Draws a card near `cursor`, inside the widget and never under the cursor.
   void draw_card(ImDrawList& list, ImVec2 cursor, const HoverCard& card);
 
   /// @param rgba  width * height, 0xAABBGGRR; `smooth` interpolates when enlarged
-  /// @return      texture name; give it back with drop_texture. The context must be current (in `draw`).
-  [[nodiscard]] unsigned make_texture(int width, int height, const std::uint32_t* rgba, bool smooth);
+  /// @return      texture name; give it back with drop_texture. The context must be current (in
+  /// `draw`).
+  [[nodiscard]] unsigned make_texture(int width, int height, const std::uint32_t* rgba,
+                                      bool smooth);
   void drop_texture(unsigned texture);
   [[nodiscard]] static ImTextureID texture_id(unsigned texture) {
     return reinterpret_cast<ImTextureID>(static_cast<std::uintptr_t>(texture));
@@ -87,7 +95,7 @@ class CanvasWidget : public QOpenGLWidget {
   TextCache text_;
   QOpenGLExtraFunctions gl_;
   ImGuiContext* imgui_ = nullptr;
-  QOpenGLContext* bound_ = nullptr;   ///< the GL context whose objects exist
+  QOpenGLContext* bound_ = nullptr;  ///< the GL context whose objects exist
   bool just_pressed_[3] = {false, false, false};
   bool held_[3] = {false, false, false};
   int frames_due_ = 0;

@@ -36,10 +36,14 @@ int ColorScale::index(float value) const {
   return std::isnan(place) ? -1 : static_cast<int>(std::lround(place * 255.0F));
 }
 
-float ColorScale::value(float place) const { return static_cast<float>(range_of(*this).value(place)); }
+float ColorScale::value(float place) const {
+  return static_cast<float>(range_of(*this).value(place));
+}
 
 ColorScale ColorScale::fit(std::span<const float> values, bool symmetric, bool log) {
-  const RangeMode mode = symmetric ? RangeMode::Symmetric : log ? RangeMode::Log : RangeMode::Automatic;
+  const RangeMode mode = symmetric ? RangeMode::Symmetric
+                         : log     ? RangeMode::Log
+                                   : RangeMode::Automatic;
   const ValueRange range = choose_range(values, mode);
   return {static_cast<float>(range.lo), static_cast<float>(range.hi), range.scale == Scale::Log};
 }

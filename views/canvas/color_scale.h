@@ -28,8 +28,10 @@ struct ColorScale {
   /// The value at a place 0..1.
   [[nodiscard]] float value(float place) const;
 
-  /// The range that a figure of these values has. `symmetric` centres it on 0; `log` starts above 0.
-  [[nodiscard]] static ColorScale fit(std::span<const float> values, bool symmetric, bool log = false);
+  /// The range that a figure of these values has. `symmetric` centres it on 0; `log` starts above
+  /// 0.
+  [[nodiscard]] static ColorScale fit(std::span<const float> values, bool symmetric,
+                                      bool log = false);
 };
 
 }  // namespace vitrine::views

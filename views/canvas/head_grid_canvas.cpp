@@ -31,7 +31,8 @@ void HeadGridCanvas::set_report(std::shared_ptr<const engine::Report> report) {
   if (report != nullptr && !report->arrays.empty()) {
     const engine::Array& array = report->arrays.front();
     const bool good = array.shape.size() == 4 &&
-                      std::all_of(array.shape.begin(), array.shape.end(), [](auto n) { return n > 0 && n <= kMostHeads; }) &&
+                      std::all_of(array.shape.begin(), array.shape.end(),
+                                  [](auto n) { return n > 0 && n <= kMostHeads; }) &&
                       array.shape[0] * array.shape[1] <= kMostHeads &&
                       static_cast<std::int64_t>(array.values.size()) == array.numel();
     if (good) {
@@ -41,9 +42,11 @@ void HeadGridCanvas::set_report(std::shared_ptr<const engine::Report> report) {
       queries_ = static_cast<int>(array.shape[2]);
       keys_ = static_cast<int>(array.shape[3]);
       const auto size = static_cast<std::size_t>(queries_) * static_cast<std::size_t>(keys_);
-      for (std::size_t i = 0; i < static_cast<std::size_t>(layers_) * static_cast<std::size_t>(heads_); ++i) {
+      for (std::size_t i = 0;
+           i < static_cast<std::size_t>(layers_) * static_cast<std::size_t>(heads_); ++i) {
         const std::span<const float> own(array.values.data() + i * size, size);
-        exists_.push_back(std::any_of(own.begin(), own.end(), [](float v) { return !std::isnan(v); }));
+        exists_.push_back(
+            std::any_of(own.begin(), own.end(), [](float v) { return !std::isnan(v); }));
       }
     }
   }
@@ -100,11 +103,13 @@ void HeadGridCanvas::set_pruned(const std::vector<HeadPlace>& heads) {
 }
 
 std::size_t HeadGridCanvas::index(int layer, int head) const {
-  return static_cast<std::size_t>(layer) * static_cast<std::size_t>(heads_) + static_cast<std::size_t>(head);
+  return static_cast<std::size_t>(layer) * static_cast<std::size_t>(heads_) +
+         static_cast<std::size_t>(head);
 }
 
 bool HeadGridCanvas::has_head(int layer, int head) const {
-  return layer >= 0 && head >= 0 && layer < layers_ && head < heads_ && exists_[index(layer, head)] != 0;
+  return layer >= 0 && head >= 0 && layer < layers_ && head < heads_ &&
+         exists_[index(layer, head)] != 0;
 }
 
 const float* HeadGridCanvas::values(int layer, int head) const {
@@ -137,7 +142,8 @@ void HeadGridCanvas::clamp_scroll() {
 }
 
 QRectF HeadGridCanvas::head_rect(int layer, int head) const {
-  return {kLeft + head * (cell_ + kGap) - scroll_x_, kTop + layer * (cell_ + kGap) - scroll_y_, cell_, cell_};
+  return {kLeft + head * (cell_ + kGap) - scroll_x_, kTop + layer * (cell_ + kGap) - scroll_y_,
+          cell_, cell_};
 }
 
 std::optional<HeadPlace> HeadGridCanvas::head_at(QPointF position) const {
@@ -223,9 +229,11 @@ void HeadGridCanvas::wheelEvent(QWheelEvent* event) {
 
 void HeadGridCanvas::move_current(int layers, int heads, bool compare) {
   const HeadPlace from = compare && compared_ != kNone ? compared_ : current_;
-  HeadPlace to = from == kNone ? HeadPlace(0, 0) : HeadPlace(from.first + layers, from.second + heads);
+  HeadPlace to =
+      from == kNone ? HeadPlace(0, 0) : HeadPlace(from.first + layers, from.second + heads);
   if (from == kNone) layers = 0, heads = 1;
-  while (to.first >= 0 && to.second >= 0 && to.first < layers_ && to.second < heads_ && !has_head(to.first, to.second)) {
+  while (to.first >= 0 && to.second >= 0 && to.first < layers_ && to.second < heads_ &&
+         !has_head(to.first, to.second)) {
     to.first += layers;
     to.second += heads;
   }
@@ -239,10 +247,18 @@ void HeadGridCanvas::keyPressEvent(QKeyEvent* event) {
   const bool compare = event->modifiers().testFlag(Qt::ShiftModifier);
   const HeadPlace aim = current_ != kNone ? current_ : hover_;
   switch (event->key()) {
-    case Qt::Key_Left: move_current(0, -1, compare); break;
-    case Qt::Key_Right: move_current(0, 1, compare); break;
-    case Qt::Key_Up: move_current(-1, 0, compare); break;
-    case Qt::Key_Down: move_current(1, 0, compare); break;
+    case Qt::Key_Left:
+      move_current(0, -1, compare);
+      break;
+    case Qt::Key_Right:
+      move_current(0, 1, compare);
+      break;
+    case Qt::Key_Up:
+      move_current(-1, 0, compare);
+      break;
+    case Qt::Key_Down:
+      move_current(1, 0, compare);
+      break;
     case Qt::Key_C:
       if (aim == kNone) return event->ignore();
       set_compared(aim.first, aim.second);
@@ -253,7 +269,8 @@ void HeadGridCanvas::keyPressEvent(QKeyEvent* event) {
       if (aim == kNone) return event->ignore();
       emit prune_toggled(aim.first, aim.second);
       break;
-    default: event->ignore();
+    default:
+      event->ignore();
   }
 }
 

@@ -18,23 +18,25 @@ namespace vitrine::views {
 
 struct HeadGridSettings {
   ColorTable table = grey_table();
-  bool own_range = true;   ///< each head in the range of its own values; otherwise one range for all
+  bool own_range = true;  ///< each head in the range of its own values; otherwise one range for all
   bool log = false;
 };
 
-using HeadPlace = std::pair<int, int>;   ///< layer, head
+using HeadPlace = std::pair<int, int>;  ///< layer, head
 
 /// All layers (rows) x heads (columns) as thumbnails from one texture.
 ///
-/// Mouse: hover enlarges, click selects, Shift-click sets the head to compare with, Ctrl-click switches a head off
-/// or on, wheel scrolls (Shift: sideways), Ctrl-wheel changes the size. Keys: arrows move the selection (Shift: set
-/// the compared head there), C compares, Delete or P switches off or on.
+/// Mouse: hover enlarges, click selects, Shift-click sets the head to compare with, Ctrl-click
+/// switches a head off or on, wheel scrolls (Shift: sideways), Ctrl-wheel changes the size. Keys:
+/// arrows move the selection (Shift: set the compared head there), C compares, Delete or P switches
+/// off or on.
 class HeadGridCanvas : public CanvasWidget {
   Q_OBJECT
  public:
   explicit HeadGridCanvas(QWidget* parent = nullptr);
 
-  /// @param report  arrays[0] [layer, head, query, key]; a head that is all NaN does not exist. Null empties.
+  /// @param report  arrays[0] [layer, head, query, key]; a head that is all NaN does not exist.
+  /// Null empties.
   void set_report(std::shared_ptr<const engine::Report> report);
   /// @param report  arrays [layer, head], shown by name in the enlargement; null removes them
   void set_stats(std::shared_ptr<const engine::Report> report);
@@ -56,7 +58,7 @@ class HeadGridCanvas : public CanvasWidget {
   void reveal(int layer, int head);
 
  signals:
-  void hovered(int layer, int head);        ///< -1, -1 when the cursor leaves
+  void hovered(int layer, int head);  ///< -1, -1 when the cursor leaves
   void selected(int layer, int head);
   void compared(int layer, int head);
   void prune_toggled(int layer, int head);
@@ -83,7 +85,8 @@ class HeadGridCanvas : public CanvasWidget {
   [[nodiscard]] std::size_t index(int layer, int head) const;
   [[nodiscard]] const float* values(int layer, int head) const;
   [[nodiscard]] ColorScale range(int layer, int head) const;
-  [[nodiscard]] std::vector<std::uint32_t> coloured(int layer, int head, int halvings, int& rows, int& cols) const;
+  [[nodiscard]] std::vector<std::uint32_t> coloured(int layer, int head, int halvings, int& rows,
+                                                    int& cols) const;
   [[nodiscard]] std::string name(int layer, int head) const;
   void draw_heads(ImDrawList& list);
   void draw_head(ImDrawList& list, int layer, int head);

@@ -25,7 +25,8 @@ void dashed(ImDrawList& list, ImVec2 a, ImVec2 b, ImU32 ink, float thick) {
 }
 }  // namespace
 
-std::vector<std::uint32_t> HeadGridCanvas::coloured(int layer, int head, int halvings, int& rows, int& cols) const {
+std::vector<std::uint32_t> HeadGridCanvas::coloured(int layer, int head, int halvings, int& rows,
+                                                    int& cols) const {
   const float* from = values(layer, head);
   PyramidLevel level{queries_, keys_, {from, from + static_cast<std::ptrdiff_t>(queries_) * keys_}};
   for (int i = 0; i < halvings; ++i) level = halve(level);
@@ -60,8 +61,10 @@ void HeadGridCanvas::make_atlas() {
   const auto halved = [&](int n) { return (n + (1 << halvings) - 1) >> halvings; };
   thumb_rows_ = halved(queries_);
   thumb_cols_ = halved(keys_);
-  const int wide = across * (thumb_cols_ + 2), tall = (count + across - 1) / across * (thumb_rows_ + 2);
-  std::vector<std::uint32_t> pixels_out(static_cast<std::size_t>(wide) * static_cast<std::size_t>(tall), 0);
+  const int wide = across * (thumb_cols_ + 2),
+            tall = (count + across - 1) / across * (thumb_rows_ + 2);
+  std::vector<std::uint32_t> pixels_out(
+      static_cast<std::size_t>(wide) * static_cast<std::size_t>(tall), 0);
   for (int i = 0; i < count; ++i) {
     if (exists_[static_cast<std::size_t>(i)] == 0) continue;
     int rows = 0, cols = 0;
@@ -70,7 +73,8 @@ void HeadGridCanvas::make_atlas() {
     for (int y = -1; y <= rows; ++y) {
       for (int x = -1; x <= cols; ++x) {
         const int sy = std::clamp(y, 0, rows - 1), sx = std::clamp(x, 0, cols - 1);
-        pixels_out[static_cast<std::size_t>(y0 + y + 1) * static_cast<std::size_t>(wide) + static_cast<std::size_t>(x0 + x + 1)] =
+        pixels_out[static_cast<std::size_t>(y0 + y + 1) * static_cast<std::size_t>(wide) +
+                   static_cast<std::size_t>(x0 + x + 1)] =
             thumb[static_cast<std::size_t>(sy * cols + sx)];
       }
     }
@@ -84,7 +88,8 @@ void HeadGridCanvas::make_magnifier() {
   int rows = 0, cols = 0, halvings = 0;
   while ((std::max(queries_, keys_) >> halvings) > 1024) ++halvings;
   const auto rgba = coloured(hover_.first, hover_.second, halvings, rows, cols);
-  magnifier_ = make_texture(cols, rows, rgba.data(), static_cast<float>(std::max(rows, cols)) > kMagnified);
+  magnifier_ =
+      make_texture(cols, rows, rgba.data(), static_cast<float>(std::max(rows, cols)) > kMagnified);
   magnifier_stale_ = false;
 }
 
@@ -94,7 +99,8 @@ void HeadGridCanvas::draw(ImDrawList& list) {
     return;
   }
   make_atlas();
-  list.PushClipRect({kLeft - 4, kTop - 4}, {static_cast<float>(width()) - 6, static_cast<float>(height()) - 6}, true);
+  list.PushClipRect({kLeft - 4, kTop - 4},
+                    {static_cast<float>(width()) - 6, static_cast<float>(height()) - 6}, true);
   draw_heads(list);
   draw_outlines(list);
   list.PopClipRect();
@@ -110,8 +116,8 @@ void HeadGridCanvas::draw_heads(ImDrawList& list) {
     for (int head = 0; head < heads_; ++head) any = any || has_head(layer, head);
     if (!any) {
       const QRectF at = head_rect(layer, 0);
-      text(list, {static_cast<float>(at.left()) + 2, static_cast<float>(at.center().y()) - 8}, "no map in this layer",
-           text_style(0.95), color(theme().muted));
+      text(list, {static_cast<float>(at.left()) + 2, static_cast<float>(at.center().y()) - 8},
+           "no map in this layer", text_style(0.95), color(theme().muted));
       continue;
     }
     for (int head = 0; head < heads_; ++head) {
@@ -133,8 +139,9 @@ void HeadGridCanvas::draw_head(ImDrawList& list, int layer, int head) {
   const float tall = static_cast<float>(rows_down * (thumb_rows_ + 2));
   const float x = static_cast<float>(i % atlas_cols_ * (thumb_cols_ + 2) + 1);
   const float y = static_cast<float>(i / atlas_cols_ * (thumb_rows_ + 2) + 1);
-  list.AddImage(texture_id(atlas_), a, b, {x / wide, y / tall},
-                {(x + static_cast<float>(thumb_cols_)) / wide, (y + static_cast<float>(thumb_rows_)) / tall});
+  list.AddImage(
+      texture_id(atlas_), a, b, {x / wide, y / tall},
+      {(x + static_cast<float>(thumb_cols_)) / wide, (y + static_cast<float>(thumb_rows_)) / tall});
   if (pruned_.contains({layer, head})) {
     list.AddRectFilled(a, b, color(theme().background, 0.78));
     const float in = static_cast<float>(cell_) * 0.12F;
@@ -186,30 +193,39 @@ void HeadGridCanvas::draw_labels(ImDrawList& list) {
   for (const auto i : place_labels(0, heads_ - 1, step, 26)) {
     const double x = head_rect(0, static_cast<int>(i)).center().x();
     if (x < kLeft || x > width() - 8) continue;
-    text_centred(list, {static_cast<float>(x), kTop - 6 - line / 2}, std::to_string(i), style, color(marked(false, i)));
+    text_centred(list, {static_cast<float>(x), kTop - 6 - line / 2}, std::to_string(i), style,
+                 color(marked(false, i)));
   }
   for (const auto i : place_labels(0, layers_ - 1, step, line)) {
     const double y = head_rect(static_cast<int>(i), 0).center().y();
     if (y < kTop || y > height() - 8) continue;
     const std::string what = std::to_string(i);
-    text(list, {kLeft - 9 - measure(what, style).x, static_cast<float>(y) - line / 2}, what, style, color(marked(true, i)));
+    text(list, {kLeft - 9 - measure(what, style).x, static_cast<float>(y) - line / 2}, what, style,
+         color(marked(true, i)));
   }
-  const float grid_right = std::min(static_cast<float>(head_rect(0, heads_ - 1).right()), static_cast<float>(width()) - kRight);
-  const float grid_bottom = std::min(static_cast<float>(head_rect(layers_ - 1, 0).bottom()), static_cast<float>(height()) - kRight);
+  const float grid_right = std::min(static_cast<float>(head_rect(0, heads_ - 1).right()),
+                                    static_cast<float>(width()) - kRight);
+  const float grid_bottom = std::min(static_cast<float>(head_rect(layers_ - 1, 0).bottom()),
+                                     static_cast<float>(height()) - kRight);
   text_centred(list, {(kLeft + grid_right) / 2, 11}, "head", title, color(theme().muted));
-  text_up(list, {4, (kTop + grid_bottom) / 2 + measure("layer", title).x / 2}, "layer", title, color(theme().muted));
+  text_up(list, {4, (kTop + grid_bottom) / 2 + measure("layer", title).x / 2}, "layer", title,
+          color(theme().muted));
 }
 
 void HeadGridCanvas::draw_scrollbars(ImDrawList& list) {
-  const float shown_x = static_cast<float>(width()) - kLeft - kRight, shown_y = static_cast<float>(height()) - kTop - kRight;
-  const auto full_x = static_cast<float>(heads_ * (cell_ + 5)), full_y = static_cast<float>(layers_ * (cell_ + 5));
+  const float shown_x = static_cast<float>(width()) - kLeft - kRight,
+              shown_y = static_cast<float>(height()) - kTop - kRight;
+  const auto full_x = static_cast<float>(heads_ * (cell_ + 5)),
+             full_y = static_cast<float>(layers_ * (cell_ + 5));
   const ImU32 ink = color(theme().muted, 0.6);
   if (full_y > shown_y + 1) {
-    const float x = static_cast<float>(width()) - 5, y = kTop + static_cast<float>(scroll_y_) / full_y * shown_y;
+    const float x = static_cast<float>(width()) - 5,
+                y = kTop + static_cast<float>(scroll_y_) / full_y * shown_y;
     list.AddRectFilled({x, y}, {x + 3, y + std::max(20.0F, shown_y * shown_y / full_y)}, ink, 2);
   }
   if (full_x > shown_x + 1) {
-    const float y = static_cast<float>(height()) - 5, x = kLeft + static_cast<float>(scroll_x_) / full_x * shown_x;
+    const float y = static_cast<float>(height()) - 5,
+                x = kLeft + static_cast<float>(scroll_x_) / full_x * shown_x;
     list.AddRectFilled({x, y}, {x + std::max(20.0F, shown_x * shown_x / full_x), y + 3}, ink, 2);
   }
 }
@@ -225,10 +241,12 @@ void HeadGridCanvas::draw_hover(ImDrawList& list) {
   card.picture_width = kMagnified * static_cast<float>(keys_) / longest;
   card.picture_height = kMagnified * static_cast<float>(queries_) / longest;
   const ColorScale scale = range(layer, head);
-  card.rows.emplace_back(settings_.own_range ? "its range" : "range of all", format_value(scale.lo) + " \u2013 " + format_value(scale.hi));
+  card.rows.emplace_back(settings_.own_range ? "its range" : "range of all",
+                         format_value(scale.lo) + " \u2013 " + format_value(scale.hi));
   if (stats_ != nullptr) {
     for (const engine::Array& array : stats_->arrays) {
-      if (array.shape.size() != 2 || array.shape[0] != layers_ || array.shape[1] != heads_) continue;
+      if (array.shape.size() != 2 || array.shape[0] != layers_ || array.shape[1] != heads_)
+        continue;
       if (array.values.size() != exists_.size()) continue;
       std::string what = array.name;
       std::replace(what.begin(), what.end(), '_', ' ');

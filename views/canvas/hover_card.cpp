@@ -22,7 +22,8 @@ void CanvasWidget::draw_card(ImDrawList& list, ImVec2 cursor, const HoverCard& c
     figures = std::max(figures, measure(how_much, figure).x);
   }
   const ImVec2 footer_size = card.footer.empty() ? ImVec2(0, 0) : measure(card.footer, footer);
-  const float inner = std::max({title_size.x, names + kGap + figures, footer_size.x, card.picture_width});
+  const float inner =
+      std::max({title_size.x, names + kGap + figures, footer_size.x, card.picture_width});
   float height = 2 * kPad + row_height * static_cast<float>(card.rows.size());
   if (!card.title.empty()) height += title_size.y + (card.rows.empty() ? 0 : 5);
   if (!card.footer.empty()) height += footer_size.y + 5;
@@ -58,7 +59,8 @@ void CanvasWidget::draw_card(ImDrawList& list, ImVec2 cursor, const HoverCard& c
     text(list, {at.x + full - kPad - shown, y}, how_much, figure, color(theme_.text));
     y += row_height;
   }
-  if (!card.footer.empty()) text(list, {at.x + kPad, y + 3}, card.footer, footer, color(theme_.muted));
+  if (!card.footer.empty())
+    text(list, {at.x + kPad, y + 3}, card.footer, footer, color(theme_.muted));
 }
 
 }  // namespace vitrine::views

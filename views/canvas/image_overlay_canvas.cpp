@@ -9,7 +9,6 @@
 #include <QKeyEvent>
 #include <QMouseEvent>
 
-
 namespace vitrine::views {
 
 namespace {
@@ -25,7 +24,9 @@ const engine::Array* matrix_of(const engine::Report* report) {
   if (report == nullptr || report->arrays.empty() || !report->grid) return nullptr;
   const engine::Array& a = report->arrays.front();
   const engine::PatchGrid& g = *report->grid;
-  if (a.shape.size() != 2 || g.rows <= 0 || g.cols <= 0 || g.offset < 0 || g.rows > 4096 || g.cols > 4096) return nullptr;
+  if (a.shape.size() != 2 || g.rows <= 0 || g.cols <= 0 || g.offset < 0 || g.rows > 4096 ||
+      g.cols > 4096)
+    return nullptr;
   const std::int64_t keys = g.offset + std::int64_t{g.rows} * g.cols;
   const bool good = a.shape[1] == keys && (a.shape[0] == keys || a.shape[0] == 1) &&
                     static_cast<std::int64_t>(a.values.size()) == a.numel();
@@ -33,7 +34,9 @@ const engine::Array* matrix_of(const engine::Report* report) {
 }
 }  // namespace
 
-ImageOverlayCanvas::ImageOverlayCanvas(QWidget* parent) : CanvasWidget(parent) { setMinimumSize(140, 120); }
+ImageOverlayCanvas::ImageOverlayCanvas(QWidget* parent) : CanvasWidget(parent) {
+  setMinimumSize(140, 120);
+}
 
 void ImageOverlayCanvas::set_report(std::shared_ptr<const engine::Report> report) {
   const engine::Array* array = matrix_of(report.get());
@@ -83,21 +86,25 @@ QRectF ImageOverlayCanvas::image_rect() const {
     ratio = static_cast<double>(report_->image->width) / report_->image->height;
   }
   const double top = kMargin + (grid_.offset > 0 ? kChipHeight + 10 : 0);
-  const QRectF area(kMargin, top, std::max(10.0, width() - 2 * kMargin), std::max(10.0, height() - top - kLegend));
+  const QRectF area(kMargin, top, std::max(10.0, width() - 2 * kMargin),
+                    std::max(10.0, height() - top - kLegend));
   const double wide = std::min(area.width(), area.height() * ratio);
   const double tall = wide / ratio;
-  return {std::round(area.center().x() - wide / 2), std::round(area.center().y() - tall / 2), std::round(wide), std::round(tall)};
+  return {std::round(area.center().x() - wide / 2), std::round(area.center().y() - tall / 2),
+          std::round(wide), std::round(tall)};
 }
 
 QRectF ImageOverlayCanvas::token_rect(int token) const {
   const QRectF image = image_rect();
   if (token < grid_.offset) {
-    const double step = std::min(kChipWidth + 6, std::max(18.0, (width() - image.left() - kMargin) / grid_.offset));
+    const double step =
+        std::min(kChipWidth + 6, std::max(18.0, (width() - image.left() - kMargin) / grid_.offset));
     return {image.left() + token * step, image.top() - kChipHeight - 10, step - 6, kChipHeight};
   }
   const int patch = token - grid_.offset;
   const double wide = image.width() / grid_.cols, tall = image.height() / grid_.rows;
-  return {image.left() + patch % grid_.cols * wide, image.top() + patch / grid_.cols * tall, wide, tall};
+  return {image.left() + patch % grid_.cols * wide, image.top() + patch / grid_.cols * tall, wide,
+          tall};
 }
 
 std::optional<int> ImageOverlayCanvas::token_at(QPointF position) const {
@@ -107,8 +114,10 @@ std::optional<int> ImageOverlayCanvas::token_at(QPointF position) const {
   }
   const QRectF image = image_rect();
   if (!image.contains(position)) return std::nullopt;
-  const int col = std::min(grid_.cols - 1, static_cast<int>((position.x() - image.left()) / image.width() * grid_.cols));
-  const int row = std::min(grid_.rows - 1, static_cast<int>((position.y() - image.top()) / image.height() * grid_.rows));
+  const int col = std::min(
+      grid_.cols - 1, static_cast<int>((position.x() - image.left()) / image.width() * grid_.cols));
+  const int row = std::min(
+      grid_.rows - 1, static_cast<int>((position.y() - image.top()) / image.height() * grid_.rows));
   return grid_.offset + row * grid_.cols + col;
 }
 
@@ -118,7 +127,8 @@ const std::vector<float>& ImageOverlayCanvas::shown_values() const {
 
 float ImageOverlayCanvas::value(const std::vector<float>& values, int query, int key) const {
   const int row = queries_ == 1 ? 0 : query;
-  return values[static_cast<std::size_t>(row) * static_cast<std::size_t>(tokens_) + static_cast<std::size_t>(key)];
+  return values[static_cast<std::size_t>(row) * static_cast<std::size_t>(tokens_) +
+                static_cast<std::size_t>(key)];
 }
 
 OverlayProbe ImageOverlayCanvas::probe(int query, int key) const {
@@ -146,8 +156,10 @@ ColorScale ImageOverlayCanvas::scale() const {
   const std::vector<float>& values = shown_values();
   const int row = queries_ == 1 ? 0 : query;
   const std::span<const float> all(values);
-  const auto patches = all.subspan(static_cast<std::size_t>(row) * static_cast<std::size_t>(tokens_) + static_cast<std::size_t>(grid_.offset),
-                                   static_cast<std::size_t>(tokens_ - grid_.offset));
+  const auto patches =
+      all.subspan(static_cast<std::size_t>(row) * static_cast<std::size_t>(tokens_) +
+                      static_cast<std::size_t>(grid_.offset),
+                  static_cast<std::size_t>(tokens_ - grid_.offset));
   ColorScale scale = ColorScale::fit(settings_.row_range ? patches : all, false, settings_.log);
   if (settings_.hi) scale.hi = *settings_.hi;
   if (!scale.log) scale.lo = std::min(scale.lo, 0.0F);
@@ -158,7 +170,8 @@ ColorScale ImageOverlayCanvas::scale() const {
 std::string ImageOverlayCanvas::token_name(int token) const {
   if (token >= grid_.offset) {
     const int patch = token - grid_.offset;
-    return "patch " + std::to_string(patch / grid_.cols) + ", " + std::to_string(patch % grid_.cols);
+    return "patch " + std::to_string(patch / grid_.cols) + ", " +
+           std::to_string(patch % grid_.cols);
   }
   if (report_ != nullptr && report_->tokens.size() == static_cast<std::size_t>(tokens_)) {
     const std::string& text = report_->tokens[static_cast<std::size_t>(token)].text;
@@ -219,14 +232,29 @@ void ImageOverlayCanvas::move_kept(int rows, int cols) {
 
 void ImageOverlayCanvas::keyPressEvent(QKeyEvent* event) {
   switch (event->key()) {
-    case Qt::Key_Left: move_kept(0, -1); break;
-    case Qt::Key_Right: move_kept(0, 1); break;
-    case Qt::Key_Up: move_kept(-1, 0); break;
-    case Qt::Key_Down: move_kept(1, 0); break;
-    case Qt::Key_Home: keep(empty() ? -1 : 0); break;
-    case Qt::Key_Escape: keep(-1); break;
-    case Qt::Key_Shift: set_flip(true); break;
-    default: event->ignore();
+    case Qt::Key_Left:
+      move_kept(0, -1);
+      break;
+    case Qt::Key_Right:
+      move_kept(0, 1);
+      break;
+    case Qt::Key_Up:
+      move_kept(-1, 0);
+      break;
+    case Qt::Key_Down:
+      move_kept(1, 0);
+      break;
+    case Qt::Key_Home:
+      keep(empty() ? -1 : 0);
+      break;
+    case Qt::Key_Escape:
+      keep(-1);
+      break;
+    case Qt::Key_Shift:
+      set_flip(true);
+      break;
+    default:
+      event->ignore();
   }
 }
 
@@ -242,13 +270,17 @@ void ImageOverlayCanvas::make_image() {
   image_stale_ = false;
   if (report_ == nullptr || !report_->image) return;
   const engine::Picture8& picture = *report_->image;
-  const auto pixels = static_cast<std::size_t>(std::max(0, picture.width)) * static_cast<std::size_t>(std::max(0, picture.height));
-  if (pixels == 0 || picture.rgb.size() != pixels * 3 || std::max(picture.width, picture.height) > 8192) return;
+  const auto pixels = static_cast<std::size_t>(std::max(0, picture.width)) *
+                      static_cast<std::size_t>(std::max(0, picture.height));
+  if (pixels == 0 || picture.rgb.size() != pixels * 3 ||
+      std::max(picture.width, picture.height) > 8192)
+    return;
   std::vector<std::uint32_t> rgba(pixels);
   for (std::size_t i = 0; i < pixels; ++i) {
     rgba[i] = pack_rgb(picture.rgb[3 * i], picture.rgb[3 * i + 1], picture.rgb[3 * i + 2]);
   }
-  image_ = make_texture(picture.width, picture.height, rgba.data(), picture.width > 2 * image_rect().width() / 3);
+  image_ = make_texture(picture.width, picture.height, rgba.data(),
+                        picture.width > 2 * image_rect().width() / 3);
 }
 
 void ImageOverlayCanvas::draw(ImDrawList& list) {
@@ -269,8 +301,9 @@ void ImageOverlayCanvas::draw_image(ImDrawList& list) {
   const QRectF at = image_rect();
   if (image_ != 0) {
     list.AddImage(texture_id(image_), vec(at.topLeft()), vec(at.bottomRight()));
-    list.AddRectFilled(vec(at.topLeft()), vec(at.bottomRight()),
-                       IM_COL32(0, 0, 0, static_cast<int>(255 * std::clamp(settings_.dim, 0.0F, 1.0F))));
+    list.AddRectFilled(
+        vec(at.topLeft()), vec(at.bottomRight()),
+        IM_COL32(0, 0, 0, static_cast<int>(255 * std::clamp(settings_.dim, 0.0F, 1.0F))));
   } else {
     list.AddRectFilled(vec(at.topLeft()), vec(at.bottomRight()), color(theme().surface));
   }
@@ -283,22 +316,26 @@ void ImageOverlayCanvas::draw_heat(ImDrawList& list) {
     const int i = range.index(value(shown_values(), query, key));
     if (i < 0) continue;
     const auto& rgb = settings_.table[static_cast<std::size_t>(i)];
-    const float alpha = std::clamp(settings_.opacity, 0.0F, 1.0F) * std::pow(static_cast<float>(i) / 255.0F, 0.7F);
+    const float alpha =
+        std::clamp(settings_.opacity, 0.0F, 1.0F) * std::pow(static_cast<float>(i) / 255.0F, 0.7F);
     const QRectF at = token_rect(key);
-    list.AddRectFilled({std::round(static_cast<float>(at.left())), std::round(static_cast<float>(at.top()))},
-                       {std::round(static_cast<float>(at.right())), std::round(static_cast<float>(at.bottom()))},
-                       pack_rgb(rgb[0], rgb[1], rgb[2], static_cast<std::uint8_t>(std::lround(255 * alpha))));
+    list.AddRectFilled(
+        {std::round(static_cast<float>(at.left())), std::round(static_cast<float>(at.top()))},
+        {std::round(static_cast<float>(at.right())), std::round(static_cast<float>(at.bottom()))},
+        pack_rgb(rgb[0], rgb[1], rgb[2], static_cast<std::uint8_t>(std::lround(255 * alpha))));
   }
   const QRectF image = image_rect();
   if (!settings_.grid || image.width() / grid_.cols < 6) return;
   const ImU32 ink = IM_COL32(255, 255, 255, 34);
   for (int c = 1; c < grid_.cols; ++c) {
     const auto x = std::round(static_cast<float>(image.left() + c * image.width() / grid_.cols));
-    list.AddRectFilled({x, static_cast<float>(image.top())}, {x + 1, static_cast<float>(image.bottom())}, ink);
+    list.AddRectFilled({x, static_cast<float>(image.top())},
+                       {x + 1, static_cast<float>(image.bottom())}, ink);
   }
   for (int r = 1; r < grid_.rows; ++r) {
     const auto y = std::round(static_cast<float>(image.top() + r * image.height() / grid_.rows));
-    list.AddRectFilled({static_cast<float>(image.left()), y}, {static_cast<float>(image.right()), y + 1}, ink);
+    list.AddRectFilled({static_cast<float>(image.left()), y},
+                       {static_cast<float>(image.right()), y + 1}, ink);
   }
 }
 
@@ -309,8 +346,13 @@ void ImageOverlayCanvas::draw_chips(ImDrawList& list) {
     const bool chosen = i == query;
     TextStyle style = text_style(0.92, chosen);
     style.max_width = static_cast<float>(at.width()) - 8;
-    list.AddRectFilled(vec(at.topLeft()), vec(at.bottomRight()), chosen ? color(theme().accent, 0.25) : color(theme().surface), 4);
-    list.AddRect(vec(at.topLeft()), vec(at.bottomRight()), color(chosen ? theme().accent : i == hover_ ? theme().muted : theme().line), 4);
+    list.AddRectFilled(vec(at.topLeft()), vec(at.bottomRight()),
+                       chosen ? color(theme().accent, 0.25) : color(theme().surface), 4);
+    list.AddRect(vec(at.topLeft()), vec(at.bottomRight()),
+                 color(chosen        ? theme().accent
+                       : i == hover_ ? theme().muted
+                                     : theme().line),
+                 4);
     text_centred(list, vec(at.center()), token_name(i), style, color(theme().text));
   }
 }
@@ -320,8 +362,11 @@ void ImageOverlayCanvas::draw_marks(ImDrawList& list) {
     if (token < grid_.offset) return;
     const QRectF at = token_rect(token);
     list.AddRect({static_cast<float>(at.left()) - 1, static_cast<float>(at.top()) - 1},
-                 {static_cast<float>(at.right()) + 2, static_cast<float>(at.bottom()) + 2}, IM_COL32(0, 0, 0, 160), 0, 0, thick + 2);
-    list.AddRect(vec(at.topLeft()), {static_cast<float>(at.right()) + 1, static_cast<float>(at.bottom()) + 1}, ink, 0, 0, thick);
+                 {static_cast<float>(at.right()) + 2, static_cast<float>(at.bottom()) + 2},
+                 IM_COL32(0, 0, 0, 160), 0, 0, thick + 2);
+    list.AddRect(vec(at.topLeft()),
+                 {static_cast<float>(at.right()) + 1, static_cast<float>(at.bottom()) + 1}, ink, 0,
+                 0, thick);
   };
   if (hover_ >= 0 && hover_ != shown_query()) outline(hover_, IM_COL32(255, 255, 255, 210), 1);
   if (kept_ >= 0 || hover_ >= 0) outline(shown_query(), color(theme().accent), 2.5F);
@@ -335,12 +380,15 @@ void ImageOverlayCanvas::draw_legend(ImDrawList& list) {
   const float line = measure("0", style).y, wide = 96;
   const bool second = flip_ && !second_.empty();
   std::string what = token_name(shown_query()) + " looks at";
-  if (!second_.empty()) what = (names_[second].empty() ? (second ? "second head" : "first head") : names_[second]) + ": " + what;
+  if (!second_.empty())
+    what = (names_[second].empty() ? (second ? "second head" : "first head") : names_[second]) +
+           ": " + what;
   const std::string hi = format_value(range.hi);
   const float right = static_cast<float>(at.right());
   const float bar = right - measure(hi, style).x - 6 - wide;
   for (int i = 0; i < static_cast<int>(wide); ++i) {
-    const auto& rgb = settings_.table[static_cast<std::size_t>(i * 255 / (static_cast<int>(wide) - 1))];
+    const auto& rgb =
+        settings_.table[static_cast<std::size_t>(i * 255 / (static_cast<int>(wide) - 1))];
     const float x = bar + static_cast<float>(i);
     list.AddRectFilled({x, y + 3}, {x + 1, y + 11}, pack_rgb(rgb[0], rgb[1], rgb[2]));
   }
@@ -358,14 +406,19 @@ void ImageOverlayCanvas::draw_hover(ImDrawList& list) {
   const int query = shown_query();
   HoverCard card;
   const OverlayProbe here = probe(query, hover_);
-  card.title = token_name(query) + (query == hover_ ? " \u2192 itself" : " \u2192 " + token_name(hover_));
+  card.title =
+      token_name(query) + (query == hover_ ? " \u2192 itself" : " \u2192 " + token_name(hover_));
   if (here.second) {
-    card.rows.emplace_back(names_[0].empty() ? "first head" : names_[0], format_value(here.value, 6));
-    card.rows.emplace_back(names_[1].empty() ? "second head" : names_[1], format_value(*here.second, 6));
+    card.rows.emplace_back(names_[0].empty() ? "first head" : names_[0],
+                           format_value(here.value, 6));
+    card.rows.emplace_back(names_[1].empty() ? "second head" : names_[1],
+                           format_value(*here.second, 6));
   } else {
     card.rows.emplace_back("value", format_value(here.value, 6));
   }
-  if (here.rank > 0) card.rows.emplace_back("rank", std::to_string(here.rank) + " of " + std::to_string(here.rank_of));
+  if (here.rank > 0)
+    card.rows.emplace_back("rank",
+                           std::to_string(here.rank) + " of " + std::to_string(here.rank_of));
   if (grid_.offset > 0 && query != 0 && hover_ != 0) {
     card.rows.emplace_back("on " + token_name(0), format_value(value(shown_values(), query, 0), 6));
   }

@@ -16,10 +16,11 @@ namespace vitrine::views {
 
 struct ImageOverlaySettings {
   ColorTable table = grey_table();
-  float opacity = 0.85F;          ///< of the strongest patch; weaker ones are more transparent
-  float dim = 0.45F;              ///< how far the image is darkened so that the heat stands out
-  bool row_range = true;          ///< colours up to the largest patch of the shown row; otherwise of all rows
-  std::optional<float> hi;        ///< fixed upper end of the range
+  float opacity = 0.85F;  ///< of the strongest patch; weaker ones are more transparent
+  float dim = 0.45F;      ///< how far the image is darkened so that the heat stands out
+  bool row_range =
+      true;  ///< colours up to the largest patch of the shown row; otherwise of all rows
+  std::optional<float> hi;  ///< fixed upper end of the range
   bool log = false;
   bool grid = true;
 };
@@ -29,19 +30,21 @@ struct OverlayProbe {
   int query = -1, key = -1;
   float value = 0;
   std::optional<float> second;
-  int rank = 0, rank_of = 0;      ///< among all keys, CLS included; 1 is the largest
+  int rank = 0, rank_of = 0;  ///< among all keys, CLS included; 1 is the largest
 };
 
 /// An image under its patch grid: point at a patch (or at CLS) and see where it looks.
 ///
-/// Mouse: hover shows the row of the patch under the cursor; click keeps it, and hovering then reads single values.
-/// Shift held shows the second head. Keys: arrows move the kept patch, Home goes to the first chip, Escape lets go.
+/// Mouse: hover shows the row of the patch under the cursor; click keeps it, and hovering then
+/// reads single values. Shift held shows the second head. Keys: arrows move the kept patch, Home
+/// goes to the first chip, Escape lets go.
 class ImageOverlayCanvas : public CanvasWidget {
   Q_OBJECT
  public:
   explicit ImageOverlayCanvas(QWidget* parent = nullptr);
 
-  /// @param report  arrays[0] [query, key]; `grid` with offset + rows * cols == key; `image` optional (grey without).
+  /// @param report  arrays[0] [query, key]; `grid` with offset + rows * cols == key; `image`
+  /// optional (grey without).
   ///                query == key, or one row only. Null empties.
   void set_report(std::shared_ptr<const engine::Report> report);
   /// The head that Shift shows; ignored unless it has the shape of the first.
@@ -52,7 +55,8 @@ class ImageOverlayCanvas : public CanvasWidget {
   /// Keeps a query without a signal; -1 lets go.
   void set_query(int token);
   [[nodiscard]] int query() const { return kept_; }
-  /// The query whose row is drawn now: the kept one, else the one under the cursor, else the first token.
+  /// The query whose row is drawn now: the kept one, else the one under the cursor, else the first
+  /// token.
   [[nodiscard]] int shown_query() const;
 
   [[nodiscard]] QRectF image_rect() const;

@@ -8,7 +8,6 @@
 #include <QMouseEvent>
 #include <QWheelEvent>
 
-
 namespace vitrine::views {
 
 namespace {
@@ -53,8 +52,10 @@ void MapCanvas::set_report(std::shared_ptr<const engine::Report> report) {
     first_.set_values(array->shape[0], array->shape[1], array->values);
     row_labels_ = axis_labels_of(*report, 0);
     col_labels_ = axis_labels_of(*report, 1);
-    row_name_ = !array->axes.empty() && !array->axes[0].name.empty() ? array->axes[0].name : "query";
-    col_name_ = array->axes.size() > 1 && !array->axes[1].name.empty() ? array->axes[1].name : "key";
+    row_name_ =
+        !array->axes.empty() && !array->axes[0].name.empty() ? array->axes[0].name : "query";
+    col_name_ =
+        array->axes.size() > 1 && !array->axes[1].name.empty() ? array->axes[1].name : "key";
     unit_ = array->unit;
   }
   shape_changed(rows, cols);
@@ -158,7 +159,9 @@ MapCompare MapCanvas::mode() const {
   return settings_.compare == MapCompare::First ? MapCompare::Second : MapCompare::First;
 }
 
-bool MapCanvas::diverging() const { return settings_.diverging || mode() == MapCompare::Difference; }
+bool MapCanvas::diverging() const {
+  return settings_.diverging || mode() == MapCompare::Difference;
+}
 
 ColorScale MapCanvas::scale() const {
   if (mode() == MapCompare::Difference) return difference_range_;
@@ -192,7 +195,8 @@ void MapCanvas::theme_replaced() {
 float MapCanvas::label_width(const std::vector<std::string>& labels, std::int64_t count) const {
   if (!settings_.labels || count == 0) return 0;
   const TextStyle style = text_style(0.95);
-  if (labels.empty()) return measure(std::string(std::to_string(count - 1).size(), '0'), style).x + 2;
+  if (labels.empty())
+    return measure(std::string(std::to_string(count - 1).size(), '0'), style).x + 2;
   float widest = 0;
   for (const std::string& text : labels) {
     widest = std::max(widest, measure(text, style).x);
@@ -202,8 +206,9 @@ float MapCanvas::label_width(const std::vector<std::string>& labels, std::int64_
 }
 
 std::string MapCanvas::label(const std::vector<std::string>& labels, std::int64_t i) const {
-  return i >= 0 && i < static_cast<std::int64_t>(labels.size()) ? labels[static_cast<std::size_t>(i)]
-                                                                : std::to_string(i);
+  return i >= 0 && i < static_cast<std::int64_t>(labels.size())
+             ? labels[static_cast<std::size_t>(i)]
+             : std::to_string(i);
 }
 
 void MapCanvas::lay_out() {
@@ -211,7 +216,8 @@ void MapCanvas::lay_out() {
   const double left = 8 + name + row_gutter_ + (settings_.labels ? 6 : 0);
   const double top = 8 + name + col_gutter_ + (settings_.labels ? 6 : 0);
   const double right = settings_.color_bar ? 70 : 8;
-  plot_ = QRectF(left, top, std::max(16.0, width() - left - right), std::max(16.0, height() - top - 10));
+  plot_ = QRectF(left, top, std::max(16.0, width() - left - right),
+                 std::max(16.0, height() - top - 10));
   if (first_.empty()) return;
   if (fitted_) {
     cell_ = std::min({plot_.width() / static_cast<double>(first_.cols()),
@@ -285,7 +291,9 @@ std::optional<std::pair<int, int>> MapCanvas::cell_at(QPointF position) const {
 }
 
 MapProbe MapCanvas::probe(int query, int key) {
-  MapProbe out{query, key, label(row_labels_, query), label(col_labels_, key), std::nullopt, std::nullopt, 0, 0};
+  MapProbe out{
+      query, key, label(row_labels_, query), label(col_labels_, key), std::nullopt, std::nullopt,
+      0,     0};
   const bool use_second = mode() == MapCompare::Second;
   out.value = first_.value(query, key);
   if (two()) out.second = second_.value(query, key);
@@ -306,7 +314,8 @@ std::optional<QColor> MapCanvas::cell_color(int query, int key) {
   const auto b = two() ? second_.value(query, key) : a;
   if (!a || !b) return std::nullopt;
   const std::uint32_t c = colour(*a, *b);
-  return QColor(static_cast<int>(c & 0xff), static_cast<int>(c >> 8 & 0xff), static_cast<int>(c >> 16 & 0xff));
+  return QColor(static_cast<int>(c & 0xff), static_cast<int>(c >> 8 & 0xff),
+                static_cast<int>(c >> 16 & 0xff));
 }
 
 void MapCanvas::set_hover(int row, int col) {
@@ -378,7 +387,8 @@ void MapCanvas::wheelEvent(QWheelEvent* event) {
 
 void MapCanvas::move_selection(int rows, int cols) {
   if (first_.empty()) return;
-  const auto last_row = static_cast<int>(first_.rows() - 1), last_col = static_cast<int>(first_.cols() - 1);
+  const auto last_row = static_cast<int>(first_.rows() - 1),
+             last_col = static_cast<int>(first_.cols() - 1);
   const bool none = selected_row_ < 0;
   const int row = none ? 0 : std::clamp(selected_row_ + rows, 0, last_row);
   const int col = none ? 0 : std::clamp(std::max(selected_col_, 0) + cols, 0, last_col);
@@ -391,16 +401,34 @@ void MapCanvas::keyPressEvent(QKeyEvent* event) {
   const int step = event->modifiers().testFlag(Qt::ShiftModifier) ? 10 : 1;
   const int far = static_cast<int>(std::min<std::int64_t>(first_.cols(), 1 << 30));
   switch (event->key()) {
-    case Qt::Key_Left: move_selection(0, -step); break;
-    case Qt::Key_Right: move_selection(0, step); break;
-    case Qt::Key_Up: move_selection(-step, 0); break;
-    case Qt::Key_Down: move_selection(step, 0); break;
-    case Qt::Key_Home: move_selection(0, -far); break;
-    case Qt::Key_End: move_selection(0, far); break;
+    case Qt::Key_Left:
+      move_selection(0, -step);
+      break;
+    case Qt::Key_Right:
+      move_selection(0, step);
+      break;
+    case Qt::Key_Up:
+      move_selection(-step, 0);
+      break;
+    case Qt::Key_Down:
+      move_selection(step, 0);
+      break;
+    case Qt::Key_Home:
+      move_selection(0, -far);
+      break;
+    case Qt::Key_End:
+      move_selection(0, far);
+      break;
     case Qt::Key_Plus:
-    case Qt::Key_Equal: zoom(kZoomStep, hover_row_ >= 0 ? cursor_ : plot_.center()); break;
-    case Qt::Key_Minus: zoom(1 / kZoomStep, hover_row_ >= 0 ? cursor_ : plot_.center()); break;
-    case Qt::Key_F: fit(); break;
+    case Qt::Key_Equal:
+      zoom(kZoomStep, hover_row_ >= 0 ? cursor_ : plot_.center());
+      break;
+    case Qt::Key_Minus:
+      zoom(1 / kZoomStep, hover_row_ >= 0 ? cursor_ : plot_.center());
+      break;
+    case Qt::Key_F:
+      fit();
+      break;
     case Qt::Key_Escape:
       set_selection(-1, -1);
       emit selected(-1, -1);
@@ -412,7 +440,8 @@ void MapCanvas::keyPressEvent(QKeyEvent* event) {
         emit flipped(true);
       }
       break;
-    default: event->ignore();
+    default:
+      event->ignore();
   }
 }
 

@@ -18,23 +18,23 @@
 namespace vitrine::views {
 
 enum class MapCompare {
-  First,       ///< the first matrix
-  Second,      ///< the second
-  Blend,       ///< one hue each; where both are strong the hues add to white (dark) or black (light)
+  First,   ///< the first matrix
+  Second,  ///< the second
+  Blend,   ///< one hue each; where both are strong the hues add to white (dark) or black (light)
   Difference,  ///< first minus second, diverging around zero
 };
 
 struct MapSettings {
   ColorTable table = grey_table();
   ColorTable diverging_table = grey_table();
-  std::optional<float> lo, hi;   ///< colour range; unset: the range of both matrices
+  std::optional<float> lo, hi;  ///< colour range; unset: the range of both matrices
   bool log = false;
-  bool diverging = false;        ///< values are signed: range centred on zero, diverging table
+  bool diverging = false;  ///< values are signed: range centred on zero, diverging table
   MapCompare compare = MapCompare::First;
-  float mix = 0.5F;              ///< Blend: 0 first only, 1 second only
+  float mix = 0.5F;  ///< Blend: 0 first only, 1 second only
   bool labels = true;
-  bool grid = true;              ///< lines between cells once they are large
-  bool numbers = true;           ///< values in cells once they are larger still
+  bool grid = true;     ///< lines between cells once they are large
+  bool numbers = true;  ///< values in cells once they are larger still
   bool color_bar = true;
 };
 
@@ -42,22 +42,24 @@ struct MapSettings {
 struct MapProbe {
   std::int64_t query = 0, key = 0;
   std::string query_label, key_label;
-  std::optional<float> value, second;   ///< exact; unset while not computed or on its way
-  std::int64_t rank = 0;                ///< 1: the largest of its row; 0: unknown
+  std::optional<float> value, second;  ///< exact; unset while not computed or on its way
+  std::int64_t rank = 0;               ///< 1: the largest of its row; 0: unknown
   std::int64_t rank_of = 0;
 };
 
 /// A large matrix, rows down: pan, zoom to the cursor, labels, exact values under the cursor.
 ///
-/// Mouse: drag pans, wheel zooms, click selects, double click zooms in. Keys: arrows move the selection (Shift: by
-/// ten), Home and End go to the ends of the row, + and - zoom, F fits, Escape deselects, Space held flips the heads.
-/// Cost: only visible tiles are coloured; zoomed out, the value farthest from zero of each block is shown.
+/// Mouse: drag pans, wheel zooms, click selects, double click zooms in. Keys: arrows move the
+/// selection (Shift: by ten), Home and End go to the ends of the row, + and - zoom, F fits, Escape
+/// deselects, Space held flips the heads. Cost: only visible tiles are coloured; zoomed out, the
+/// value farthest from zero of each block is shown.
 class MapCanvas : public CanvasWidget {
   Q_OBJECT
  public:
   explicit MapCanvas(QWidget* parent = nullptr);
 
-  /// @param report  arrays[0] [query, key], labels from its axes or, for keys, from `tokens`; null empties the
+  /// @param report  arrays[0] [query, key], labels from its axes or, for keys, from `tokens`; null
+  /// empties the
   ///                canvas. A report of the same shape keeps the view and the selection.
   void set_report(std::shared_ptr<const engine::Report> report);
   /// The second matrix; ignored unless it has the shape of the first; null removes it.
@@ -93,9 +95,9 @@ class MapCanvas : public CanvasWidget {
   [[nodiscard]] MapProbe probe(int query, int key);
 
  signals:
-  void hovered(int query, int key);    ///< -1, -1 when the cursor leaves
+  void hovered(int query, int key);  ///< -1, -1 when the cursor leaves
   void selected(int query, int key);
-  void flipped(bool second);           ///< Space is held
+  void flipped(bool second);  ///< Space is held
   void view_changed();
 
  protected:
@@ -157,7 +159,7 @@ class MapCanvas : public CanvasWidget {
 
   QRectF plot_;
   double cell_ = 1;
-  double left_ = 0, top_ = 0;      ///< column and row at the top-left corner of the plot
+  double left_ = 0, top_ = 0;  ///< column and row at the top-left corner of the plot
   bool fitted_ = true;
   int hover_row_ = -1, hover_col_ = -1;
   int selected_row_ = -1, selected_col_ = -1;
@@ -166,7 +168,7 @@ class MapCanvas : public CanvasWidget {
   QPointF press_, last_, cursor_;
   std::map<TileKey, Drawn> drawn_;
   std::uint64_t frame_ = 0;
-  bool stale_ = false;             ///< textures show other colours than the settings ask for
+  bool stale_ = false;  ///< textures show other colours than the settings ask for
 };
 
 }  // namespace vitrine::views

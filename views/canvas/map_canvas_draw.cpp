@@ -45,7 +45,8 @@ std::uint32_t MapCanvas::colour(float a, float b) const {
   const float v = show == MapCompare::Second ? b : show == MapCompare::Difference ? a - b : a;
   const int index = range.index(v);
   if (index < 0) return color(theme().surface);
-  const auto& rgb = (diverging() ? settings_.diverging_table : settings_.table)[static_cast<std::size_t>(index)];
+  const auto& rgb =
+      (diverging() ? settings_.diverging_table : settings_.table)[static_cast<std::size_t>(index)];
   return pack_rgb(rgb[0], rgb[1], rgb[2]);
 }
 
@@ -80,9 +81,9 @@ void MapCanvas::draw(ImDrawList& list) {
   if (settings_.color_bar) mode() == MapCompare::Blend ? draw_blend_key(list) : draw_bar(list);
   draw_hover(list);
   while (drawn_.size() > kTexturesKept) {
-    const auto oldest = std::min_element(drawn_.begin(), drawn_.end(), [](const auto& a, const auto& b) {
-      return a.second.used < b.second.used;
-    });
+    const auto oldest = std::min_element(
+        drawn_.begin(), drawn_.end(),
+        [](const auto& a, const auto& b) { return a.second.used < b.second.used; });
     if (oldest->second.used == frame_) break;
     drop_texture(oldest->second.texture);
     drawn_.erase(oldest);
@@ -118,10 +119,12 @@ unsigned MapCanvas::tile_texture(const TileKey& key, bool ask) {
   const TileView a = first_.tile(key, ask);
   const TileView b = two() ? second_.tile(key, ask) : a;
   if (a.data == nullptr || b.data == nullptr) return 0;
-  std::vector<std::uint32_t> rgba(static_cast<std::size_t>(a.rows) * static_cast<std::size_t>(a.cols));
+  std::vector<std::uint32_t> rgba(static_cast<std::size_t>(a.rows) *
+                                  static_cast<std::size_t>(a.cols));
   for (int r = 0; r < a.rows; ++r) {
     for (int c = 0; c < a.cols; ++c) {
-      rgba[static_cast<std::size_t>(r * a.cols + c)] = colour(a.data[r * a.stride + c], b.data[r * b.stride + c]);
+      rgba[static_cast<std::size_t>(r * a.cols + c)] =
+          colour(a.data[r * a.stride + c], b.data[r * b.stride + c]);
     }
   }
   const unsigned texture = make_texture(a.cols, a.rows, rgba.data(), false);
@@ -170,7 +173,8 @@ void MapCanvas::draw_coarser(ImDrawList& list, const TileKey& key) {
 void MapCanvas::draw_grid(ImDrawList& list) {
   const QRectF area = matrix_rect().intersected(plot_);
   if (settings_.grid && cell_ >= kGridFrom) {
-    const ImU32 ink = color(theme().background, std::min(theme().dark ? 0.6 : 0.28, (cell_ - kGridFrom) / 30 + 0.1));
+    const ImU32 ink = color(theme().background,
+                            std::min(theme().dark ? 0.6 : 0.28, (cell_ - kGridFrom) / 30 + 0.1));
     const QRectF whole = matrix_rect();
     const auto lines = [&](double origin, double count, double extent, auto&& draw_line) {
       const double past = std::min(count, std::ceil(origin + extent / cell_) + 1);
@@ -178,11 +182,13 @@ void MapCanvas::draw_grid(ImDrawList& list) {
     };
     lines(left_, static_cast<double>(first_.cols()), plot_.width(), [&](double i) {
       const auto x = static_cast<float>(std::round(whole.left() + i * cell_));
-      list.AddRectFilled({x, static_cast<float>(area.top())}, {x + 1, static_cast<float>(area.bottom())}, ink);
+      list.AddRectFilled({x, static_cast<float>(area.top())},
+                         {x + 1, static_cast<float>(area.bottom())}, ink);
     });
     lines(top_, static_cast<double>(first_.rows()), plot_.height(), [&](double i) {
       const auto y = static_cast<float>(std::round(whole.top() + i * cell_));
-      list.AddRectFilled({static_cast<float>(area.left()), y}, {static_cast<float>(area.right()), y + 1}, ink);
+      list.AddRectFilled({static_cast<float>(area.left()), y},
+                         {static_cast<float>(area.right()), y + 1}, ink);
     });
   }
 }
@@ -192,17 +198,22 @@ void MapCanvas::draw_numbers(ImDrawList& list) {
   if (!settings_.numbers || cell_ < kNumbersFrom || show == MapCompare::Blend) return;
   const TextStyle style = text_style(0.92, false, true);
   const ColorScale range = scale();
-  const int row_end = static_cast<int>(std::min<double>(static_cast<double>(first_.rows()), top_ + plot_.height() / cell_ + 1));
-  const int col_end = static_cast<int>(std::min<double>(static_cast<double>(first_.cols()), left_ + plot_.width() / cell_ + 1));
+  const int row_end = static_cast<int>(
+      std::min<double>(static_cast<double>(first_.rows()), top_ + plot_.height() / cell_ + 1));
+  const int col_end = static_cast<int>(
+      std::min<double>(static_cast<double>(first_.cols()), left_ + plot_.width() / cell_ + 1));
   for (int row = std::max(0, static_cast<int>(top_)); row < row_end; ++row) {
     for (int col = std::max(0, static_cast<int>(left_)); col < col_end; ++col) {
       const auto a = first_.value(row, col);
       const auto b = two() ? second_.value(row, col) : a;
       if (!a || !b) continue;
-      const float v = show == MapCompare::Second ? *b : show == MapCompare::Difference ? *a - *b : *a;
+      const float v = show == MapCompare::Second       ? *b
+                      : show == MapCompare::Difference ? *a - *b
+                                                       : *a;
       const bool bright = luminance(colour(*a, *b)) > 128;
       const bool faint = std::abs(v) < 0.005F * std::max(std::abs(range.lo), std::abs(range.hi));
-      const ImU32 ink = bright ? IM_COL32(12, 12, 14, faint ? 110 : 235) : IM_COL32(245, 245, 247, faint ? 95 : 220);
+      const ImU32 ink = bright ? IM_COL32(12, 12, 14, faint ? 110 : 235)
+                               : IM_COL32(245, 245, 247, faint ? 95 : 220);
       text_centred(list, vec(cell_centre(row, col)), format_compact(v), style, ink);
     }
   }
@@ -212,7 +223,8 @@ void MapCanvas::draw_marks(ImDrawList& list) {
   const QRectF area = matrix_rect().intersected(plot_);
   list.AddRect(vec(area.topLeft()), vec(area.bottomRight()), color(theme().line));
   list.PushClipRect({static_cast<float>(area.left()) - 2, static_cast<float>(area.top()) - 2},
-                    {static_cast<float>(area.right()) + 2, static_cast<float>(area.bottom()) + 2}, true);
+                    {static_cast<float>(area.right()) + 2, static_cast<float>(area.bottom()) + 2},
+                    true);
   const auto band = [&](int row, int col, const QColor& ink, double alpha) {
     const QPointF c = cell_centre(row, col);
     const double half = cell_ >= 6 ? cell_ / 2 : 0;
@@ -226,14 +238,17 @@ void MapCanvas::draw_marks(ImDrawList& list) {
       if (half == 0) break;
     }
   };
-  if (hover_row_ >= 0) band(hover_row_, hover_col_, theme().dark ? QColor(255, 255, 255) : QColor(0, 0, 0), 0.55);
+  if (hover_row_ >= 0)
+    band(hover_row_, hover_col_, theme().dark ? QColor(255, 255, 255) : QColor(0, 0, 0), 0.55);
   if (selected_row_ >= 0) {
     const double half = std::max(cell_ / 2, 3.0);
     const QPointF c = cell_centre(selected_row_, std::max(selected_col_, 0));
     const double x0 = selected_col_ >= 0 ? c.x() - half : area.left();
     const double x1 = selected_col_ >= 0 ? c.x() + half : area.right();
-    const ImVec2 a(static_cast<float>(std::round(x0)), static_cast<float>(std::round(c.y() - half)));
-    const ImVec2 b(static_cast<float>(std::round(x1)) + 1, static_cast<float>(std::round(c.y() + half)) + 1);
+    const ImVec2 a(static_cast<float>(std::round(x0)),
+                   static_cast<float>(std::round(c.y() - half)));
+    const ImVec2 b(static_cast<float>(std::round(x1)) + 1,
+                   static_cast<float>(std::round(c.y() + half)) + 1);
     list.AddRect({a.x - 1, a.y - 1}, {b.x + 1, b.y + 1}, IM_COL32(0, 0, 0, 150), 0, 0, 4);
     list.AddRect(a, b, color(theme().accent), 0, 0, 2);
   }
@@ -246,21 +261,25 @@ void MapCanvas::draw_row_labels(ImDrawList& list) {
   const float line = measure("Ag", style).y;
   const QRectF area = matrix_rect().intersected(plot_);
   const auto from = static_cast<std::int64_t>(std::max(0.0, std::ceil(top_ - 0.5 + 4 / cell_)));
-  const auto to = static_cast<std::int64_t>(std::min(static_cast<double>(first_.rows()) - 1,
-                                                     std::floor(top_ + plot_.height() / cell_ - 0.5 - 4 / cell_)));
-  for (const std::int64_t i : place_labels(from, to, cell_, line - 1, {hover_row_, selected_row_})) {
+  const auto to = static_cast<std::int64_t>(
+      std::min(static_cast<double>(first_.rows()) - 1,
+               std::floor(top_ + plot_.height() / cell_ - 0.5 - 4 / cell_)));
+  for (const std::int64_t i :
+       place_labels(from, to, cell_, line - 1, {hover_row_, selected_row_})) {
     const bool strong = i == hover_row_ || i == selected_row_;
     const std::string what = label(row_labels_, i);
     const float wide = measure(what, style).x;
     const auto y = static_cast<float>(cell_centre(static_cast<int>(i), 0).y());
-    const ImU32 ink = color(i == selected_row_ ? theme().accent : strong ? theme().text : theme().muted);
+    const ImU32 ink = color(i == selected_row_ ? theme().accent
+                            : strong           ? theme().text
+                                               : theme().muted);
     text(list, {static_cast<float>(area.left()) - 6 - wide, y - line / 2}, what, style, ink);
   }
   const TextStyle name = text_style(0.9, true);
   const float wide = measure(row_name_, name).x;
   const auto x = static_cast<float>(area.left()) - 6 - row_gutter_ - line - 3;
-  text_up(list, {std::max(2.0F, x), static_cast<float>(area.center().y()) + wide / 2}, row_name_, name,
-          color(theme().muted));
+  text_up(list, {std::max(2.0F, x), static_cast<float>(area.center().y()) + wide / 2}, row_name_,
+          name, color(theme().muted));
 }
 
 void MapCanvas::draw_col_labels(ImDrawList& list) {
@@ -269,13 +288,18 @@ void MapCanvas::draw_col_labels(ImDrawList& list) {
   const float line = measure("Ag", style).y;
   const QRectF area = matrix_rect().intersected(plot_);
   const auto from = static_cast<std::int64_t>(std::max(0.0, std::ceil(left_ - 0.5 + 4 / cell_)));
-  const auto to = static_cast<std::int64_t>(std::min(static_cast<double>(first_.cols()) - 1,
-                                                     std::floor(left_ + plot_.width() / cell_ - 0.5 - 4 / cell_)));
-  for (const std::int64_t i : place_labels(from, to, cell_, line - 1, {hover_col_, selected_col_})) {
+  const auto to = static_cast<std::int64_t>(
+      std::min(static_cast<double>(first_.cols()) - 1,
+               std::floor(left_ + plot_.width() / cell_ - 0.5 - 4 / cell_)));
+  for (const std::int64_t i :
+       place_labels(from, to, cell_, line - 1, {hover_col_, selected_col_})) {
     const bool strong = i == hover_col_ || i == selected_col_;
     const auto x = static_cast<float>(cell_centre(0, static_cast<int>(i)).x());
-    const ImU32 ink = color(i == selected_col_ ? theme().accent : strong ? theme().text : theme().muted);
-    text_up(list, {x - line / 2, static_cast<float>(area.top()) - 6}, label(col_labels_, i), style, ink);
+    const ImU32 ink = color(i == selected_col_ ? theme().accent
+                            : strong           ? theme().text
+                                               : theme().muted);
+    text_up(list, {x - line / 2, static_cast<float>(area.top()) - 6}, label(col_labels_, i), style,
+            ink);
   }
   const TextStyle name = text_style(0.9, true);
   const float wide = measure(col_name_, name).x;
@@ -311,7 +335,8 @@ void MapCanvas::draw_bar(ImDrawList& list) {
   std::string note = range.log ? "log" : "";
   if (mode() == MapCompare::Difference) note = "difference";
   if (mode() == MapCompare::Second && !second_name_.empty()) note = second_name_;
-  text(list, {x, top + static_cast<float>(steps) + 6}, note, text_style(0.85), color(theme().muted));
+  text(list, {x, top + static_cast<float>(steps) + 6}, note, text_style(0.85),
+       color(theme().muted));
 }
 
 void MapCanvas::draw_blend_key(ImDrawList& list) {
@@ -337,16 +362,20 @@ void MapCanvas::draw_hover(ImDrawList& list) {
   const MapProbe at = probe(hover_row_, hover_col_);
   HoverCard card;
   card.title = at.query_label + " \u2192 " + at.key_label;
-  const auto shown = [](const std::optional<float>& v) { return v ? format_value(*v, 6) : std::string("loading"); };
+  const auto shown = [](const std::optional<float>& v) {
+    return v ? format_value(*v, 6) : std::string("loading");
+  };
   if (two()) {
     card.rows.emplace_back(first_name_.empty() ? "first" : first_name_, shown(at.value));
     card.rows.emplace_back(second_name_.empty() ? "second" : second_name_, shown(at.second));
-    if (at.value && at.second) card.rows.emplace_back("difference", format_value(*at.value - *at.second, 6));
+    if (at.value && at.second)
+      card.rows.emplace_back("difference", format_value(*at.value - *at.second, 6));
   } else {
     card.rows.emplace_back(unit_.empty() ? "value" : unit_, shown(at.value));
   }
   if (at.rank > 0) {
-    card.rows.emplace_back("rank in row", std::to_string(at.rank) + " of " + std::to_string(at.rank_of));
+    card.rows.emplace_back("rank in row",
+                           std::to_string(at.rank) + " of " + std::to_string(at.rank_of));
   }
   card.rows.emplace_back(row_name_, std::to_string(at.query));
   card.rows.emplace_back(col_name_, std::to_string(at.key));

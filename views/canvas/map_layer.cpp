@@ -30,7 +30,8 @@ void MapLayer::set_values(std::int64_t rows, std::int64_t cols, std::vector<floa
 void MapLayer::set_source(TileSource source) {
   clear();
   constexpr std::int64_t kLargest = std::int64_t{1} << 40;
-  if (source.rows <= 0 || source.cols <= 0 || source.rows > kLargest || source.cols > kLargest) return;
+  if (source.rows <= 0 || source.cols <= 0 || source.rows > kLargest || source.cols > kLargest)
+    return;
   rows_ = source.rows;
   cols_ = source.cols;
   levels_ = 1;
@@ -38,12 +39,17 @@ void MapLayer::set_source(TileSource source) {
   source_ = std::move(source);
 }
 
-int MapLayer::tile_rows(const TileKey& key) const { return clipped(halved(rows_, key.level), key.row); }
-int MapLayer::tile_cols(const TileKey& key) const { return clipped(halved(cols_, key.level), key.col); }
+int MapLayer::tile_rows(const TileKey& key) const {
+  return clipped(halved(rows_, key.level), key.row);
+}
+int MapLayer::tile_cols(const TileKey& key) const {
+  return clipped(halved(cols_, key.level), key.col);
+}
 
 bool MapLayer::put_tile(const TileKey& key, std::vector<float> values) {
   if (!source_ || key.level < 0 || key.level >= levels_ || key.row < 0 || key.col < 0) return false;
-  const auto size = static_cast<std::size_t>(tile_rows(key)) * static_cast<std::size_t>(tile_cols(key));
+  const auto size =
+      static_cast<std::size_t>(tile_rows(key)) * static_cast<std::size_t>(tile_cols(key));
   if (size == 0 || values.size() != size) return false;
   asked_.erase(key);
   if (const auto it = tiles_.find(key); it != tiles_.end()) {

@@ -23,13 +23,13 @@ struct TileKey {
   friend auto operator<=>(const TileKey&, const TileKey&) = default;
 };
 
-/// A map too large to hold. Requests come on the UI thread and may be answered later, in any order, or never
-/// (nothing waits). A pooled cell is the value farthest from zero of its block.
+/// A map too large to hold. Requests come on the UI thread and may be answered later, in any order,
+/// or never (nothing waits). A pooled cell is the value farthest from zero of its block.
 struct TileSource {
   std::int64_t rows = 0, cols = 0;
-  std::vector<std::string> row_labels, col_labels;       ///< empty, or one each
-  std::function<void(const TileKey&)> request_tile;      ///< answer with MapCanvas::set_tile
-  std::function<void(std::int64_t row)> request_row;     ///< optional; answer with MapCanvas::set_row
+  std::vector<std::string> row_labels, col_labels;    ///< empty, or one each
+  std::function<void(const TileKey&)> request_tile;   ///< answer with MapCanvas::set_tile
+  std::function<void(std::int64_t row)> request_row;  ///< optional; answer with MapCanvas::set_row
 };
 
 /// Values of a tile, row-major with `stride`; `data` is null while they are not here.
@@ -39,7 +39,8 @@ struct TileView {
   std::int64_t stride = 0;
 };
 
-/// One matrix of a map canvas: held whole with its halvings, or asked for tile by tile (at most 48 MiB kept).
+/// One matrix of a map canvas: held whole with its halvings, or asked for tile by tile (at most 48
+/// MiB kept).
 class MapLayer {
  public:
   static constexpr std::int64_t kTile = 256;
@@ -80,7 +81,7 @@ class MapLayer {
   ValuePyramid pyramid_;
   std::optional<TileSource> source_;
   std::map<TileKey, Kept> tiles_;
-  std::list<TileKey> ages_;           ///< most recently used first
+  std::list<TileKey> ages_;  ///< most recently used first
   std::set<TileKey> asked_;
   std::int64_t row_index_ = -1, row_asked_ = -1;
   std::vector<float> row_values_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include <QFontMetricsF>
 #include <QOpenGLExtraFunctions>
 #include <QPainter>
 
@@ -16,12 +15,12 @@ constexpr int kPad = 2;
 
 qreal digit_width(const QFontMetricsF& metrics) {
   qreal widest = 0;
-  for (char16_t d = u'0'; d <= u'9'; ++d) widest = std::max(widest, metrics.horizontalAdvance(QChar(d)));
+  for (char16_t d = u'0'; d <= u'9'; ++d)
+    widest = std::max(widest, metrics.horizontalAdvance(QChar(d)));
   return widest;
 }
 
-qreal tabular_width(const QFontMetricsF& metrics, const QString& text) {
-  const qreal digit = digit_width(metrics);
+qreal tabular_width(const QFontMetricsF& metrics, qreal digit, const QString& text) {
   qreal width = 0;
   for (const QChar c : text) width += c.isDigit() ? digit : metrics.horizontalAdvance(c);
   return width;
@@ -32,32 +31,39 @@ void TextCache::configure(const QString& family, float device_ratio) {
   if (family == family_ && device_ratio == ratio_) return;
   family_ = family;
   ratio_ = device_ratio;
+  faces_.clear();
   pieces_.clear();
 }
 
-QFont TextCache::font(const TextStyle& style) const {
+const TextCache::Face& TextCache::face(const TextStyle& style) const {
+  const int pixels = std::max(1, static_cast<int>(std::lround(style.px * ratio_)));
+  const int key = style.bold ? -pixels : pixels;
+  if (const auto it = faces_.find(key); it != faces_.end()) return it->second;
   QFont font;
   font.setFamilies({family_, QStringLiteral("Inter"), QStringLiteral("DejaVu Sans")});
-  font.setPixelSize(std::max(1, static_cast<int>(std::lround(style.px * ratio_))));
+  font.setPixelSize(pixels);
   font.setWeight(style.bold ? QFont::DemiBold : QFont::Normal);
   font.setHintingPreference(QFont::PreferVerticalHinting);
-  return font;
+  const QFontMetricsF metrics(font);
+  return faces_.emplace(key, Face{font, metrics, digit_width(metrics)}).first->second;
 }
 
 QString TextCache::fitted(std::string_view utf8, const TextStyle& style) const {
-  QString text = QString::fromUtf8(utf8.data(), static_cast<qsizetype>(std::min<std::size_t>(utf8.size(), 2048)));
+  QString text = QString::fromUtf8(
+      utf8.data(), static_cast<qsizetype>(std::min<std::size_t>(utf8.size(), 2048)));
   if (style.max_width > 0) {
-    text = QFontMetricsF(font(style)).elidedText(text, Qt::ElideRight, style.max_width * ratio_);
+    text = face(style).metrics.elidedText(text, Qt::ElideRight, style.max_width * ratio_);
   }
   return text;
 }
 
 ImVec2 TextCache::measure(std::string_view utf8, const TextStyle& style) const {
-  const QFontMetricsF metrics(font(style));
+  const Face& own = face(style);
   const QString text = fitted(utf8, style);
-  const qreal width = style.tabular ? tabular_width(metrics, text) : metrics.horizontalAdvance(text);
+  const qreal width = style.tabular ? tabular_width(own.metrics, own.digit, text)
+                                    : own.metrics.horizontalAdvance(text);
   return {static_cast<float>(std::ceil(width)) / ratio_,
-          static_cast<float>(std::ceil(metrics.height())) / ratio_};
+          static_cast<float>(std::ceil(own.metrics.height())) / ratio_};
 }
 
 QImage TextCache::rasterise(const QString& text, const TextStyle& style, ImVec2 size) const {
@@ -66,14 +72,13 @@ QImage TextCache::rasterise(const QString& text, const TextStyle& style, ImVec2 
   QImage image(width, height, QImage::Format_ARGB32_Premultiplied);
   image.fill(Qt::transparent);
   QPainter painter(&image);
-  painter.setFont(font(style));
+  const auto& [font, metrics, digit] = face(style);
+  painter.setFont(font);
   painter.setPen(Qt::white);
-  const QFontMetricsF metrics(painter.font());
   const qreal base = kPad + metrics.ascent();
   if (!style.tabular) {
     painter.drawText(QPointF(kPad, base), text);
   } else {
-    const qreal digit = digit_width(metrics);
     qreal x = kPad;
     for (const QChar c : text) {
       const qreal own = metrics.horizontalAdvance(c);
@@ -132,10 +137,11 @@ const TextCache::Piece& TextCache::piece(QOpenGLExtraFunctions& gl, std::string_
   const auto uv = [](int x, int y) {
     return ImVec2(static_cast<float>(x) / kPage, static_cast<float>(y) / kPage);
   };
-  Piece made{page.texture,
-             {static_cast<float>(image.width()) / ratio_, static_cast<float>(image.height()) / ratio_},
-             uv(page.x, page.shelf_y),
-             uv(page.x + image.width(), page.shelf_y + image.height())};
+  Piece made{
+      page.texture,
+      {static_cast<float>(image.width()) / ratio_, static_cast<float>(image.height()) / ratio_},
+      uv(page.x, page.shelf_y),
+      uv(page.x + image.width(), page.shelf_y + image.height())};
   page.x += image.width();
   return pieces_.emplace(std::move(key), made).first->second;
 }
@@ -150,8 +156,8 @@ void TextCache::draw(QOpenGLExtraFunctions& gl, ImDrawList& list, ImVec2 at, std
                 {a.x + p.size.x, a.y + p.size.y}, p.uv0, p.uv1, color);
 }
 
-void TextCache::draw_up(QOpenGLExtraFunctions& gl, ImDrawList& list, ImVec2 at, std::string_view utf8,
-                        const TextStyle& style, ImU32 color) {
+void TextCache::draw_up(QOpenGLExtraFunctions& gl, ImDrawList& list, ImVec2 at,
+                        std::string_view utf8, const TextStyle& style, ImU32 color) {
   if (utf8.empty()) return;
   const Piece& p = piece(gl, utf8, style);
   const auto snap = [&](float v) { return std::round(v * ratio_) / ratio_; };

@@ -6,9 +6,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include <QFont>
-#include <QImage>
 #include <imgui.h>
+#include <QFont>
+#include <QFontMetricsF>
+#include <QImage>
 
 class QOpenGLExtraFunctions;
 
@@ -17,12 +18,13 @@ namespace vitrine::views {
 struct TextStyle {
   float px = 12;
   bool bold = false;
-  bool tabular = false;   ///< every digit as wide as the widest: columns of figures line up
-  float max_width = 0;    ///< longer text ends with an ellipsis; 0: as long as it is
+  bool tabular = false;  ///< every digit as wide as the widest: columns of figures line up
+  float max_width = 0;   ///< longer text ends with an ellipsis; 0: as long as it is
 };
 
-/// Text drawn by Qt (shaping, every script, font fallback) into texture pages, then used by Dear ImGui draw lists.
-/// Dear ImGui's own atlas knows only the characters it was built with, and tokens can hold any.
+/// Text drawn by Qt (shaping, every script, font fallback) into texture pages, then used by Dear
+/// ImGui draw lists. Dear ImGui's own atlas knows only the characters it was built with, and tokens
+/// can hold any.
 class TextCache {
  public:
   /// Forgets every text; call when family or scale changes.
@@ -32,7 +34,8 @@ class TextCache {
   /// Draws at the top-left corner `at`. The context must be current.
   void draw(QOpenGLExtraFunctions& gl, ImDrawList& list, ImVec2 at, std::string_view utf8,
             const TextStyle& style, ImU32 color);
-  /// Draws upwards (turned 90 degrees to the left); `at` is the bottom-left corner of the turned text.
+  /// Draws upwards (turned 90 degrees to the left); `at` is the bottom-left corner of the turned
+  /// text.
   void draw_up(QOpenGLExtraFunctions& gl, ImDrawList& list, ImVec2 at, std::string_view utf8,
                const TextStyle& style, ImU32 color);
   /// Frees pages when many are used; between frames only.
@@ -49,7 +52,15 @@ class TextCache {
     int shelf_y = 0, shelf_height = 0, x = 0;
   };
 
-  [[nodiscard]] QFont font(const TextStyle& style) const;
+  /// A font and what is asked of it for every text; making them anew costs more than the text
+  /// itself.
+  struct Face {
+    QFont font;
+    QFontMetricsF metrics;
+    qreal digit = 0;  ///< width of the widest digit
+  };
+
+  [[nodiscard]] const Face& face(const TextStyle& style) const;
   [[nodiscard]] QString fitted(std::string_view utf8, const TextStyle& style) const;
   [[nodiscard]] QImage rasterise(const QString& text, const TextStyle& style, ImVec2 size) const;
   const Piece& piece(QOpenGLExtraFunctions& gl, std::string_view utf8, const TextStyle& style);
@@ -57,6 +68,7 @@ class TextCache {
 
   QString family_ = QStringLiteral("Inter");
   float ratio_ = 1;
+  mutable std::unordered_map<int, Face> faces_;  ///< by size in device pixels, negative if bold
   std::unordered_map<std::string, Piece> pieces_;
   std::vector<Page> pages_;
 };

@@ -14,15 +14,17 @@
 namespace vitrine::views {
 
 struct TokenLinesSettings {
-  float threshold = 0.02F;  ///< lines below this share of the range are not drawn unless a token is isolated
-  bool second = true;       ///< draw the lines of the second head too
+  float threshold =
+      0.02F;  ///< lines below this share of the range are not drawn unless a token is isolated
+  bool second = true;  ///< draw the lines of the second head too
 };
 
-/// Two columns of tokens, queries left and keys right, with a line per pair as strong as its attention
-/// (the head view of BertViz, Vig 2019, arXiv:1906.05714).
+/// Two columns of tokens, queries left and keys right, with a line per pair as strong as its
+/// attention (the head view of BertViz, Vig 2019, arXiv:1906.05714).
 ///
-/// Mouse: hover isolates the lines of a token and prints their weights, click pins it, wheel scrolls. Keys: up and
-/// down move the pinned token, left and right change the column, Home and End, Escape unpins.
+/// Mouse: hover isolates the lines of a token and prints their weights, click pins it, wheel
+/// scrolls. Keys: up and down move the pinned token, left and right change the column, Home and
+/// End, Escape unpins.
 class TokenLinesCanvas : public CanvasWidget {
   Q_OBJECT
  public:
@@ -30,7 +32,8 @@ class TokenLinesCanvas : public CanvasWidget {
 
   explicit TokenLinesCanvas(QWidget* parent = nullptr);
 
-  /// @param report  arrays[0] [query, key]; null empties. The pinned token stays if it still exists.
+  /// @param report  arrays[0] [query, key]; null empties. The pinned token stays if it still
+  /// exists.
   void set_report(std::shared_ptr<const engine::Report> report);
   /// A second head drawn in another colour; ignored unless it has the shape of the first.
   void set_compare(std::shared_ptr<const engine::Report> report);
@@ -49,8 +52,8 @@ class TokenLinesCanvas : public CanvasWidget {
   [[nodiscard]] int lines_drawn() const { return lines_drawn_; }
 
  signals:
-  void hovered(int side, int token);   ///< -1, -1 when the cursor leaves
-  void pinned(int side, int token);    ///< -1, -1 when unpinned
+  void hovered(int side, int token);  ///< -1, -1 when the cursor leaves
+  void pinned(int side, int token);   ///< -1, -1 when unpinned
 
  protected:
   void draw(ImDrawList& list) override;
@@ -68,8 +71,10 @@ class TokenLinesCanvas : public CanvasWidget {
   [[nodiscard]] int count(int side) const { return side == Query ? queries_ : keys_; }
   [[nodiscard]] float row_height() const;
   [[nodiscard]] QRectF columns() const;
-  [[nodiscard]] float weight(const std::vector<float>& values, int side, int token, int other) const;
-  void draw_lines(ImDrawList& list, const std::vector<float>& values, const QColor& ink, int side, int token);
+  [[nodiscard]] float weight(const std::vector<float>& values, int side, int token,
+                             int other) const;
+  void draw_lines(ImDrawList& list, const std::vector<float>& values, const QColor& ink, int side,
+                  int token);
   void draw_tokens(ImDrawList& list, int side, int focus_side, int focus);
 
   TokenLinesSettings settings_;

@@ -11,8 +11,9 @@ struct PyramidLevel {
   std::vector<float> values;
 };
 
-/// Halves a matrix in both directions, keeping of each 2 x 2 block the value farthest from zero, so that a single
-/// bright cell never disappears. NaN only where the whole block is NaN. Odd edges are blocks of one.
+/// Halves a matrix in both directions, keeping of each 2 x 2 block the value farthest from zero, so
+/// that a single bright cell never disappears. NaN only where the whole block is NaN. Odd edges are
+/// blocks of one.
 [[nodiscard]] PyramidLevel halve(const PyramidLevel& level);
 
 /// A matrix and its halvings down to at most `kTop` x `kTop`. Memory: 4/3 of the matrix.
@@ -26,7 +27,9 @@ class ValuePyramid {
 
   [[nodiscard]] bool empty() const { return levels_.empty(); }
   [[nodiscard]] int levels() const { return static_cast<int>(levels_.size()); }
-  [[nodiscard]] const PyramidLevel& level(int i) const { return levels_[static_cast<std::size_t>(i)]; }
+  [[nodiscard]] const PyramidLevel& level(int i) const {
+    return levels_[static_cast<std::size_t>(i)];
+  }
 
  private:
   std::vector<PyramidLevel> levels_;

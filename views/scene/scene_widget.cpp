@@ -3,6 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include <vtkCallbackCommand.h>
+#include <vtkCamera.h>
+#include <vtkGenericOpenGLRenderWindow.h>
+#include <vtkMatrix4x4.h>
+#include <vtkNew.h>
+#include <vtkOpenGLState.h>
+#include <vtkRenderer.h>
 #include <QKeyEvent>
 #include <QMouseEvent>
 #include <QOpenGLContext>
@@ -11,13 +18,6 @@
 #include <QRectF>
 #include <QSurfaceFormat>
 #include <QWheelEvent>
-#include <vtkCallbackCommand.h>
-#include <vtkCamera.h>
-#include <vtkGenericOpenGLRenderWindow.h>
-#include <vtkMatrix4x4.h>
-#include <vtkNew.h>
-#include <vtkOpenGLState.h>
-#include <vtkRenderer.h>
 
 namespace vitrine::views {
 
@@ -97,7 +97,8 @@ void SceneWidget::frame_bounds() {
   const auto fits = [&](double distance) {
     camera.Dolly(camera.GetDistance() / distance);
     for (int corner = 0; corner < 8; ++corner) {
-      const auto at = project({corner & 1 ? high_[0] : low_[0], corner & 2 ? high_[1] : low_[1], corner & 4 ? high_[2] : low_[2]});
+      const auto at = project({corner & 1 ? high_[0] : low_[0], corner & 2 ? high_[1] : low_[1],
+                               corner & 4 ? high_[2] : low_[2]});
       if (!at || !inside.contains(QPointF((*at)[0], (*at)[1]))) return false;
     }
     return true;
@@ -127,13 +128,15 @@ void SceneWidget::zoom(double factor) {
 
 void SceneWidget::pan(QPointF by) {
   vtkCamera& camera = *vtk_->camera;
-  const double per_pixel = 2 * camera.GetDistance() * std::tan(camera.GetViewAngle() * M_PI / 360) / std::max(1, height());
+  const double per_pixel = 2 * camera.GetDistance() * std::tan(camera.GetViewAngle() * M_PI / 360) /
+                           std::max(1, height());
   double focal[3], position[3];
   camera.GetFocalPoint(focal);
   camera.GetPosition(position);
   const vtkMatrix4x4& view = *camera.GetViewTransformMatrix();
   for (int i = 0; i < 3; ++i) {
-    const double move = (-by.x() * view.GetElement(0, i) + by.y() * view.GetElement(1, i)) * per_pixel;
+    const double move =
+        (-by.x() * view.GetElement(0, i) + by.y() * view.GetElement(1, i)) * per_pixel;
     focal[i] += move;
     position[i] += move;
   }
@@ -147,10 +150,12 @@ std::optional<std::array<double, 3>> SceneWidget::project(const std::array<float
   const vtkMatrix4x4& m = *vtk_->camera->GetCompositeProjectionTransformMatrix(aspect, -1, 1);
   double out[4];
   for (int r = 0; r < 4; ++r) {
-    out[r] = m.GetElement(r, 0) * point[0] + m.GetElement(r, 1) * point[1] + m.GetElement(r, 2) * point[2] + m.GetElement(r, 3);
+    out[r] = m.GetElement(r, 0) * point[0] + m.GetElement(r, 1) * point[1] +
+             m.GetElement(r, 2) * point[2] + m.GetElement(r, 3);
   }
   if (out[3] <= 1e-6) return std::nullopt;
-  return std::array{(out[0] / out[3] + 1) / 2 * width(), (1 - out[1] / out[3]) / 2 * height(), out[3]};
+  return std::array{(out[0] / out[3] + 1) / 2 * width(), (1 - out[1] / out[3]) / 2 * height(),
+                    out[3]};
 }
 
 void SceneWidget::initializeGL() {
@@ -180,11 +185,14 @@ void SceneWidget::initializeGL() {
   vtk.renderer->SetActiveCamera(vtk.camera);
   vtk.window->AddRenderer(vtk.renderer);
   vtk.window->OpenGLInit();
-  connect(context(), &QOpenGLContext::aboutToBeDestroyed, this, [this] {
-    makeCurrent();
-    release_gl();
-    doneCurrent();
-  }, Qt::DirectConnection);
+  connect(
+      context(), &QOpenGLContext::aboutToBeDestroyed, this,
+      [this] {
+        makeCurrent();
+        release_gl();
+        doneCurrent();
+      },
+      Qt::DirectConnection);
   ready_ = stale_ = true;
 }
 
@@ -201,7 +209,8 @@ void SceneWidget::release_gl() {
 
 void SceneWidget::resizeGL(int width, int height) {
   const double ratio = devicePixelRatioF();
-  vtk_->window->SetSize(std::max(1, static_cast<int>(width * ratio)), std::max(1, static_cast<int>(height * ratio)));
+  vtk_->window->SetSize(std::max(1, static_cast<int>(width * ratio)),
+                        std::max(1, static_cast<int>(height * ratio)));
   if (framed_) frame_bounds();
 }
 
@@ -270,15 +279,30 @@ void SceneWidget::wheelEvent(QWheelEvent* event) {
 void SceneWidget::keyPressEvent(QKeyEvent* event) {
   const bool turn = event->modifiers().testFlag(Qt::ControlModifier);
   switch (event->key()) {
-    case Qt::Key_R: reset_view(); break;
+    case Qt::Key_R:
+      reset_view();
+      break;
     case Qt::Key_Plus:
-    case Qt::Key_Equal: zoom(1.15); break;
-    case Qt::Key_Minus: zoom(1 / 1.15); break;
-    case Qt::Key_Left: turn ? orbit(-10, 0) : event->ignore(); break;
-    case Qt::Key_Right: turn ? orbit(10, 0) : event->ignore(); break;
-    case Qt::Key_Up: turn ? orbit(0, -10) : event->ignore(); break;
-    case Qt::Key_Down: turn ? orbit(0, 10) : event->ignore(); break;
-    default: event->ignore();
+    case Qt::Key_Equal:
+      zoom(1.15);
+      break;
+    case Qt::Key_Minus:
+      zoom(1 / 1.15);
+      break;
+    case Qt::Key_Left:
+      turn ? orbit(-10, 0) : event->ignore();
+      break;
+    case Qt::Key_Right:
+      turn ? orbit(10, 0) : event->ignore();
+      break;
+    case Qt::Key_Up:
+      turn ? orbit(0, -10) : event->ignore();
+      break;
+    case Qt::Key_Down:
+      turn ? orbit(0, 10) : event->ignore();
+      break;
+    default:
+      event->ignore();
   }
 }
 

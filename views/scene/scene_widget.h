@@ -14,8 +14,8 @@ class vtkRenderer;
 
 namespace vitrine::views {
 
-/// VTK inside a Qt widget, drawn only when something changed. Drag orbits, middle or right drag pans, wheel zooms.
-/// Keys: R resets the view, + and - zoom, Ctrl with arrows orbits.
+/// VTK inside a Qt widget, drawn only when something changed. Drag orbits, middle or right drag
+/// pans, wheel zooms. Keys: R resets the view, + and - zoom, Ctrl with arrows orbits.
 class SceneWidget : public QOpenGLWidget {
   Q_OBJECT
  public:
@@ -45,8 +45,10 @@ class SceneWidget : public QOpenGLWidget {
   void rebuild();
   /// The box that `reset_view` fills the widget with; a view that was never moved follows it.
   void set_bounds(const std::array<float, 3>& low, const std::array<float, 3>& high);
-  /// Where a point of the scene is drawn: x, y in logical pixels, and depth (smaller is nearer); unset behind the eye.
-  [[nodiscard]] std::optional<std::array<double, 3>> project(const std::array<float, 3>& point) const;
+  /// Where a point of the scene is drawn: x, y in logical pixels, and depth (smaller is nearer);
+  /// unset behind the eye.
+  [[nodiscard]] std::optional<std::array<double, 3>> project(
+      const std::array<float, 3>& point) const;
   [[nodiscard]] bool dragging() const { return dragging_; }
 
   void initializeGL() override;
@@ -68,7 +70,7 @@ class SceneWidget : public QOpenGLWidget {
   CanvasTheme theme_ = CanvasTheme::dark_default();
   std::unique_ptr<Vtk> vtk_;
   bool ready_ = false, stale_ = true, pressed_ = false, dragging_ = false;
-  bool framed_ = true;   ///< the view was not moved since the last reset
+  bool framed_ = true;  ///< the view was not moved since the last reset
   std::array<float, 3> low_{-1, -1, -1}, high_{1, 1, 1};
   QPointF press_, last_;
 };

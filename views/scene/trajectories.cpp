@@ -8,13 +8,13 @@
 #include <cstdlib>
 #include <limits>
 
-
 namespace vitrine::views {
 
 namespace {
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return text;
 }
 
@@ -56,7 +56,8 @@ void name_axes(const engine::Report& report, Trajectories& out) {
 
 void name_points(const engine::Report& report, Trajectories& out) {
   const auto& axes = report.arrays.front().axes;
-  const auto layers = static_cast<std::size_t>(out.layers), tokens = static_cast<std::size_t>(out.tokens);
+  const auto layers = static_cast<std::size_t>(out.layers),
+             tokens = static_cast<std::size_t>(out.tokens);
   for (std::size_t i = 0; i < layers; ++i) {
     const bool named = !axes.empty() && axes[0].labels.size() == layers;
     out.layer_labels.push_back(named ? axes[0].labels[i] : std::to_string(i));
@@ -87,7 +88,8 @@ void fit_points(Trajectories& out) {
   out.points.assign(out.values.size(), Point3{0, 0, 0});
   if (!any) return;
   double half = 0;
-  for (std::size_t c = 0; c < 3; ++c) half = std::max(half, (static_cast<double>(high[c]) - low[c]) / 2);
+  for (std::size_t c = 0; c < 3; ++c)
+    half = std::max(half, (static_cast<double>(high[c]) - low[c]) / 2);
   if (half == 0) half = 1;
   const auto place = [&](float v, std::size_t c) {
     return static_cast<float>((v - (static_cast<double>(low[c]) + high[c]) / 2) / half);
@@ -111,7 +113,8 @@ Trajectories read_trajectories(const engine::Report* report, const std::vector<i
   const engine::Array& array = report->arrays.front();
   if (array.shape.size() != 3 || array.shape[2] != 3) return out;
   const std::int64_t layers = array.shape[0], tokens = array.shape[1];
-  if (layers <= 0 || tokens <= 0 || layers > kMost || tokens > kMost || layers * tokens > kMost) return out;
+  if (layers <= 0 || tokens <= 0 || layers > kMost || tokens > kMost || layers * tokens > kMost)
+    return out;
   if (static_cast<std::int64_t>(array.values.size()) != layers * tokens * 3) return out;
   out.layers = static_cast<int>(layers);
   out.tokens = static_cast<int>(tokens);
@@ -122,7 +125,8 @@ Trajectories read_trajectories(const engine::Report* report, const std::vector<i
     out.valid.push_back(std::isfinite(p[0]) && std::isfinite(p[1]) && std::isfinite(p[2]));
   }
   for (const int token : hidden) {
-    for (int layer = 0; token >= 0 && token < out.tokens && layer < out.layers; ++layer) out.valid[out.index(layer, token)] = 0;
+    for (int layer = 0; token >= 0 && token < out.tokens && layer < out.layers; ++layer)
+      out.valid[out.index(layer, token)] = 0;
   }
   name_axes(*report, out);
   name_points(*report, out);

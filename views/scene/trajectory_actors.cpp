@@ -26,7 +26,8 @@ struct Shape {
   Shape() { colors->SetNumberOfComponents(3); }
 
   vtkIdType add(const Point3& p, const QColor& c) {
-    const unsigned char rgb[3] = {static_cast<unsigned char>(c.red()), static_cast<unsigned char>(c.green()),
+    const unsigned char rgb[3] = {static_cast<unsigned char>(c.red()),
+                                  static_cast<unsigned char>(c.green()),
                                   static_cast<unsigned char>(c.blue())};
     colors->InsertNextTypedTuple(rgb);
     return points->InsertNextPoint(p[0], p[1], p[2]);
@@ -78,7 +79,8 @@ void TrajectoryScene::add_axes(vtkRenderer& renderer) const {
     }
     const auto actor = shape.actor(true);
     actor->GetProperty()->LightingOff();
-    actor->GetProperty()->SetLineWidth(static_cast<float>((main ? 1.6 : 1.0) * devicePixelRatioF()));
+    actor->GetProperty()->SetLineWidth(
+        static_cast<float>((main ? 1.6 : 1.0) * devicePixelRatioF()));
     renderer.AddActor(actor);
   }
 }
@@ -94,7 +96,8 @@ void TrajectoryScene::add_paths(vtkRenderer& renderer, bool strong) const {
         continue;
       }
       const double fade = emphasised(token) ? 0 : 0.78;
-      const vtkIdType here = shape.add(data_.points[data_.index(layer, token)], mixed(color(layer, token), theme().background, fade));
+      const vtkIdType here = shape.add(data_.points[data_.index(layer, token)],
+                                       mixed(color(layer, token), theme().background, fade));
       if (last >= 0) {
         const vtkIdType ends[2] = {last, here};
         shape.cells->InsertNextCell(2, ends);
@@ -107,7 +110,8 @@ void TrajectoryScene::add_paths(vtkRenderer& renderer, bool strong) const {
   actor->GetProperty()->SetRenderLinesAsTubes(true);
   actor->GetProperty()->SetAmbient(0.5);
   actor->GetProperty()->SetDiffuse(0.6);
-  actor->GetProperty()->SetLineWidth(static_cast<float>((strong ? 5.5 : 2.4) * devicePixelRatioF()));
+  actor->GetProperty()->SetLineWidth(
+      static_cast<float>((strong ? 5.5 : 2.4) * devicePixelRatioF()));
   renderer.AddActor(actor);
 }
 
@@ -122,7 +126,8 @@ void TrajectoryScene::add_marks(vtkRenderer& renderer, int kind) const {
       for (int token = 0; token < data_.tokens; ++token) {
         if (!data_.has(layer, token) || (selected_ >= 0 && token == selected_) != strong) continue;
         const double fade = emphasised(token) ? 0 : 0.78;
-        const vtkIdType id = shape.add(data_.points[data_.index(layer, token)], mixed(color(layer, token), theme().background, fade));
+        const vtkIdType id = shape.add(data_.points[data_.index(layer, token)],
+                                       mixed(color(layer, token), theme().background, fade));
         shape.cells->InsertNextCell(1, &id);
       }
     }
@@ -133,7 +138,8 @@ void TrajectoryScene::add_marks(vtkRenderer& renderer, int kind) const {
     if (kind == 0) actor->GetProperty()->LightingOff();
     actor->GetProperty()->SetAmbient(0.5);
     actor->GetProperty()->SetDiffuse(0.6);
-    actor->GetProperty()->SetPointSize(static_cast<float>(size * (strong ? 1.35 : 1) * devicePixelRatioF()));
+    actor->GetProperty()->SetPointSize(
+        static_cast<float>(size * (strong ? 1.35 : 1) * devicePixelRatioF()));
     renderer.AddActor(actor);
   }
 }

@@ -6,8 +6,8 @@
 #include <QPainter>
 #include <QPainterPath>
 
-#include "views/scene/trajectory_scene.h"
 #include "views/data/ticks.h"
+#include "views/scene/trajectory_scene.h"
 
 namespace vitrine::views {
 
@@ -24,17 +24,20 @@ QFont font_of(const CanvasTheme& theme, double scale, bool bold) {
 }
 
 /// Text with a rim of the background, so that it reads over lines.
-void rimmed(QPainter& painter, QPointF base, const QString& text, const QColor& ink, const QColor& rim) {
+void rimmed(QPainter& painter, QPointF base, const QString& text, const QColor& ink,
+            const QColor& rim) {
   QColor soft = rim;
   soft.setAlpha(200);
   painter.setPen(soft);
-  for (const QPointF off : {QPointF(-1, 0), QPointF(1, 0), QPointF(0, -1), QPointF(0, 1)}) painter.drawText(base + off, text);
+  for (const QPointF off : {QPointF(-1, 0), QPointF(1, 0), QPointF(0, -1), QPointF(0, 1)})
+    painter.drawText(base + off, text);
   painter.setPen(ink);
   painter.drawText(base, text);
 }
 
 bool free_of(const QRectF& box, const std::vector<QRectF>& taken) {
-  return std::none_of(taken.begin(), taken.end(), [&](const QRectF& other) { return other.intersects(box); });
+  return std::none_of(taken.begin(), taken.end(),
+                      [&](const QRectF& other) { return other.intersects(box); });
 }
 }  // namespace
 
@@ -57,8 +60,10 @@ void TrajectoryScene::paint_key(QPainter& painter, std::vector<QRectF>& taken) c
   painter.setFont(font_of(theme(), 0.9, false));
   const QFontMetricsF metrics(painter.font());
   const bool by_token = settings_.color == TrajectorySettings::Color::Token;
-  const QString first = by_token ? QStringLiteral("first token") : QString::fromStdString(data_.layer_labels.front());
-  const QString last = by_token ? QStringLiteral("last") : QString::fromStdString(data_.layer_labels.back());
+  const QString first =
+      by_token ? QStringLiteral("first token") : QString::fromStdString(data_.layer_labels.front());
+  const QString last =
+      by_token ? QStringLiteral("last") : QString::fromStdString(data_.layer_labels.back());
   constexpr double kBar = 90;
   double x = 12;
   const double y = height() - 12 - metrics.height(), base = y + metrics.ascent();
@@ -68,7 +73,8 @@ void TrajectoryScene::paint_key(QPainter& painter, std::vector<QRectF>& taken) c
   const int steps = by_token ? data_.tokens : data_.layers;
   for (int i = 0; i < static_cast<int>(kBar); ++i) {
     const int at = static_cast<int>(std::lround(i / (kBar - 1) * (steps - 1)));
-    painter.fillRect(QRectF(x + i, y + 4, 1.2, metrics.height() - 8), by_token ? color(0, at) : color(at, 0));
+    painter.fillRect(QRectF(x + i, y + 4, 1.2, metrics.height() - 8),
+                     by_token ? color(0, at) : color(at, 0));
   }
   x += kBar + 8;
   painter.setPen(theme().muted);
@@ -102,12 +108,14 @@ void TrajectoryScene::paint_axes(QPainter& painter, std::vector<QRectF>& taken) 
     QPointF away((*at)[0] - (*corner)[0], (*at)[1] - (*corner)[1]);
     const double length = std::max(1.0, std::hypot(away.x(), away.y()));
     away /= length;
-    const QPointF centre((*at)[0] + away.x() * (wide / 2 + 8), (*at)[1] + away.y() * (tall / 2 + 8));
+    const QPointF centre((*at)[0] + away.x() * (wide / 2 + 8),
+                         (*at)[1] + away.y() * (tall / 2 + 8));
     QRectF box(centre.x() - wide / 2, centre.y() - tall / 2, wide, tall);
     box.moveLeft(std::clamp(box.left(), 4.0, std::max(4.0, width() - wide - 4)));
     box.moveTop(std::clamp(box.top(), 4.0, std::max(4.0, height() - tall - 4)));
     if (!free_of(box, taken)) continue;
-    rimmed(painter, {box.left(), box.top() + metrics.ascent()}, text, theme().muted, theme().background);
+    rimmed(painter, {box.left(), box.top() + metrics.ascent()}, text, theme().muted,
+           theme().background);
     taken.push_back(box);
   }
 }
@@ -128,20 +136,24 @@ void TrajectoryScene::paint_labels(QPainter& painter, std::vector<QRectF>& taken
     const double first = token == selected_ ? -2e6 : token == hover_token_ ? -1e6 : 0;
     places.push_back({token, (*at)[0], (*at)[1], (*at)[2] + first});
   }
-  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.rank < b.rank; });
+  std::sort(places.begin(), places.end(),
+            [](const Place& a, const Place& b) { return a.rank < b.rank; });
   const QFont plain = font_of(theme(), 0.95, false), bold = font_of(theme(), 1.05, true);
   for (const Place& place : places) {
     if (labelled_.size() >= kMostLabels) break;
     const bool chosen = place.token == selected_;
     const QFontMetricsF metrics(chosen ? bold : plain);
-    const QString text = metrics.elidedText(QString::fromStdString(data_.token_labels[static_cast<std::size_t>(place.token)]),
-                                            Qt::ElideRight, kWidestLabel);
+    const QString text = metrics.elidedText(
+        QString::fromStdString(data_.token_labels[static_cast<std::size_t>(place.token)]),
+        Qt::ElideRight, kWidestLabel);
     const double wide = metrics.horizontalAdvance(text), tall = metrics.height();
     QRectF box(place.x + 9, place.y - tall / 2, wide, tall);
     if (box.right() > width() - 4) box.moveRight(place.x - 9);
     if (!QRectF(rect()).contains(box) || text.isEmpty()) continue;
     if (!free_of(box.adjusted(-2, 0, 2, 0), taken)) continue;
-    const QColor ink = chosen ? theme().text : selected_ >= 0 && place.token != hover_token_ ? theme().muted : theme().text;
+    const QColor ink = chosen                                          ? theme().text
+                       : selected_ >= 0 && place.token != hover_token_ ? theme().muted
+                                                                       : theme().text;
     painter.setFont(chosen ? bold : plain);
     rimmed(painter, {box.left(), box.top() + metrics.ascent()}, text, ink, theme().background);
     taken.push_back(box);
@@ -160,10 +172,12 @@ void TrajectoryScene::paint_hover(QPainter& painter) const {
   const Point3& value = data_.values[data_.index(layer, token)];
   std::vector<std::pair<QString, QString>> rows = {
       {QStringLiteral("token"), QString::number(token)},
-      {QStringLiteral("layer"), QString::fromStdString(data_.layer_labels[static_cast<std::size_t>(layer)])}};
+      {QStringLiteral("layer"),
+       QString::fromStdString(data_.layer_labels[static_cast<std::size_t>(layer)])}};
   for (std::size_t i = 0; i < 3; ++i) {
     const std::string& name = data_.axis_names[i];
-    rows.emplace_back(QString::fromStdString(name.substr(0, name.find(" ("))), QString::fromStdString(format_value(value[i])));
+    rows.emplace_back(QString::fromStdString(name.substr(0, name.find(" ("))),
+                      QString::fromStdString(format_value(value[i])));
   }
   const QFont bold = font_of(theme(), 1, true), plain = font_of(theme(), 0.95, false);
   const QFontMetricsF title_metrics(bold), metrics(plain);
@@ -175,7 +189,8 @@ void TrajectoryScene::paint_hover(QPainter& painter) const {
   const QString shown = title_metrics.elidedText(title, Qt::ElideRight, 260);
   const double inner = std::max(title_metrics.horizontalAdvance(shown), names + 18 + figures);
   const double step = metrics.height() + 3;
-  QRectF card(0, 0, inner + 18, 18 + title_metrics.height() + 5 + step * static_cast<double>(rows.size()));
+  QRectF card(0, 0, inner + 18,
+              18 + title_metrics.height() + 5 + step * static_cast<double>(rows.size()));
   const QPointF from = keyboard ? *at : cursor_;
   card.moveTopLeft(from + QPointF(16, 16));
   if (card.right() > width() - 4) card.moveRight(from.x() - 16);
@@ -195,7 +210,9 @@ void TrajectoryScene::paint_hover(QPainter& painter) const {
     painter.setPen(theme().muted);
     painter.drawText(QPointF(card.left() + 9, y + metrics.ascent()), name);
     painter.setPen(theme().text);
-    painter.drawText(QPointF(card.right() - 9 - metrics.horizontalAdvance(figure), y + metrics.ascent()), figure);
+    painter.drawText(
+        QPointF(card.right() - 9 - metrics.horizontalAdvance(figure), y + metrics.ascent()),
+        figure);
     y += step;
   }
 }

@@ -125,8 +125,12 @@ void TrajectoryScene::move_token(int step) {
 void TrajectoryScene::keyPressEvent(QKeyEvent* event) {
   if (event->modifiers().testFlag(Qt::ControlModifier)) return SceneWidget::keyPressEvent(event);
   switch (event->key()) {
-    case Qt::Key_Left: move_token(-1); break;
-    case Qt::Key_Right: move_token(1); break;
+    case Qt::Key_Left:
+      move_token(-1);
+      break;
+    case Qt::Key_Right:
+      move_token(1);
+      break;
     case Qt::Key_Up:
     case Qt::Key_Down:
       if (selected_ < 0) return event->ignore();
@@ -134,12 +138,15 @@ void TrajectoryScene::keyPressEvent(QKeyEvent* event) {
       update();
       emit hovered(layer_, selected_);
       break;
-    case Qt::Key_Escape: choose(-1); break;
+    case Qt::Key_Escape:
+      choose(-1);
+      break;
     case Qt::Key_L:
       settings_.labels = !settings_.labels;
       update();
       break;
-    default: SceneWidget::keyPressEvent(event);
+    default:
+      SceneWidget::keyPressEvent(event);
   }
 }
 

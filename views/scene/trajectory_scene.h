@@ -13,24 +13,26 @@ namespace vitrine::views {
 
 struct TrajectorySettings {
   enum class Color { Token, Layer };
-  Color color = Color::Layer;       ///< by place in the text, or by depth in the model
+  Color color = Color::Layer;  ///< by place in the text, or by depth in the model
   ColorTable table = grey_table();
-  bool points = true;               ///< a ball at each layer
-  bool labels = true;               ///< token names at the last layer
+  bool points = true;  ///< a ball at each layer
+  bool labels = true;  ///< token names at the last layer
   bool axes = true;
 };
 
 /// The way of each token through the layers, in three principal components of the residual stream.
 /// A square marks the first layer, a large ball the last.
 ///
-/// Mouse: hover names a point, click selects its token (elsewhere: none). Keys: left and right go to the previous
-/// and next token, up and down to the previous and next layer of it, Escape deselects, L toggles labels.
+/// Mouse: hover names a point, click selects its token (elsewhere: none). Keys: left and right go
+/// to the previous and next token, up and down to the previous and next layer of it, Escape
+/// deselects, L toggles labels.
 class TrajectoryScene : public SceneWidget {
   Q_OBJECT
  public:
   explicit TrajectoryScene(QWidget* parent = nullptr);
 
-  /// @param report  kind Trajectories, see `read_trajectories`; null or another shape empties the scene
+  /// @param report  kind Trajectories, see `read_trajectories`; null or another shape empties the
+  /// scene
   void set_report(std::shared_ptr<const engine::Report> report);
   void set_settings(const TrajectorySettings& settings);
   [[nodiscard]] const TrajectorySettings& settings() const { return settings_; }
@@ -49,8 +51,8 @@ class TrajectoryScene : public SceneWidget {
   [[nodiscard]] const std::vector<int>& labelled_tokens() const { return labelled_; }
 
  signals:
-  void hovered(int layer, int token);   ///< -1, -1 when nothing is near
-  void selected(int token);             ///< -1 when deselected
+  void hovered(int layer, int token);  ///< -1, -1 when nothing is near
+  void selected(int token);            ///< -1 when deselected
 
  protected:
   void build(vtkRenderer& renderer) override;

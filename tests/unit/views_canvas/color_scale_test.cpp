@@ -26,7 +26,9 @@ TEST(ColorScale, LogGivesEachDecadeTheSameShare) {
   EXPECT_EQ(scale.unit(0), 0.0F);
 }
 
-TEST(ColorScale, LogWithoutAPositiveStartIsLinear) { EXPECT_FLOAT_EQ((ColorScale{0, 1, true}.unit(0.25F)), 0.25F); }
+TEST(ColorScale, LogWithoutAPositiveStartIsLinear) {
+  EXPECT_FLOAT_EQ((ColorScale{0, 1, true}.unit(0.25F)), 0.25F);
+}
 
 TEST(ColorScale, FitIsTheRangeOfAFigure) {
   EXPECT_EQ(ColorScale::fit(std::vector<float>{0.1F, NAN, 0.6F}, false).lo, 0.0F);
@@ -37,7 +39,8 @@ TEST(ColorScale, FitIsTheRangeOfAFigure) {
 }
 
 TEST(ColorScale, FitOfNothingIsAUsableRange) {
-  for (const auto& values : {std::vector<float>{}, std::vector<float>{NAN, INFINITY}, std::vector<float>{0, 0}}) {
+  for (const auto& values :
+       {std::vector<float>{}, std::vector<float>{NAN, INFINITY}, std::vector<float>{0, 0}}) {
     const ColorScale scale = ColorScale::fit(values, false);
     EXPECT_LT(scale.lo, scale.hi);
   }

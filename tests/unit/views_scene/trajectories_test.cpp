@@ -32,7 +32,9 @@ TEST(Trajectories, HiddenTokensDoNotSetTheScale) {
 
 TEST(Trajectories, ExplainedVarianceNamesTheAxes) {
   auto r = report({0, 0, 0}, 1, 1);
-  r.metrics = {{"loss", 3, "", {}}, {"explained variance PC 1", 0.314, "", {}}, {"Explained variance PC 2", 12, "%", {}}};
+  r.metrics = {{"loss", 3, "", {}},
+               {"explained variance PC 1", 0.314, "", {}},
+               {"Explained variance PC 2", 12, "%", {}}};
   const Trajectories t = read_trajectories(&r, {});
   EXPECT_EQ(t.axis_names[0], "PC 1 (31 %)");
   EXPECT_EQ(t.axis_names[1], "PC 2 (12 %)");
