@@ -40,6 +40,7 @@ views::ModelState model_state(const engine::Model& model) {
   out.name = model.name();
   out.path = model.path().string();
   out.architecture = model.spec().title.empty() ? model.spec().architecture : model.spec().title;
+  out.dtype = std::string(engine::dtype_name(model.dtype()));
   out.takes_text = model.takes_text();
   out.takes_image = model.takes_image();
   out.takes_both = out.takes_text && out.takes_image;

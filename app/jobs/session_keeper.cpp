@@ -13,6 +13,10 @@ SessionKeeper::SessionKeeper(fs::path autosave_folder, QObject* parent)
     : QObject(parent), folder_(std::move(autosave_folder)) {}
 
 SessionKeeper::~SessionKeeper() {
+  if (dirty_ && !autosave_on_) {
+    autosave_on_ = true;
+    restart_autosave();
+  }
   if (autosave_ && !dirty_) autosave_->remove();
 }
 
@@ -22,6 +26,14 @@ void SessionKeeper::set_dirty(bool dirty) {
   if (dirty == dirty_) return;
   dirty_ = dirty;
   emit dirty_changed(dirty);
+}
+
+void SessionKeeper::set_autosave(bool on) {
+  if (on == autosave_on_) return;
+  autosave_on_ = on;
+  if (!on && autosave_) autosave_->remove();
+  autosave_.reset();
+  if (on && document_.journal.steps().size() > 1) restart_autosave();
 }
 
 void SessionKeeper::touched() {
@@ -37,7 +49,7 @@ void SessionKeeper::write(const engine::Status& status) {
 
 void SessionKeeper::restart_autosave() {
   autosave_.reset();
-  if (folder_.empty()) return;
+  if (folder_.empty() || !autosave_on_) return;
   auto started = Autosave::start(folder_, document_.journal, path_.string());
   if (started)
     autosave_ = std::move(*started);
@@ -132,7 +144,21 @@ engine::Status SessionKeeper::open(const fs::path& path) {
   return {};
 }
 
+namespace {
+
+/// What panels keep of their colours, gathered for people and other programs; the journal has it as well.
+nlohmann::json colour_ranges(const SessionState& state) {
+  nlohmann::json out = nlohmann::json::object();
+  for (const auto& [panel, settings] : state.views)
+    for (const char* key : {"range", "min", "max", "log", "map", "colour_map", "symmetric"})
+      if (settings.contains(key)) out[panel][key] = settings[key];
+  return out;
+}
+
+}  // namespace
+
 engine::Status SessionKeeper::save(const fs::path& path) {
+  document_.colour_ranges = colour_ranges(state());
   VITRINE_CHECK(write_session(path, document_));
   path_ = path;
   if (autosave_) {

@@ -44,6 +44,8 @@ class SessionKeeper : public QObject {
   void close_second();
 
   void set_model_sha256(const std::string& hash) { document_.model_sha256 = hash; }
+  /// Off: acts are written only when the program ends with something unsaved.
+  void set_autosave(bool on);
   void set_layout(const nlohmann::json& layout) { document_.layout = layout; }
 
   /// An empty session; what was not saved stays in its autosave file.
@@ -74,7 +76,7 @@ class SessionKeeper : public QObject {
   SessionDocument document_;
   std::filesystem::path path_, folder_;
   std::unique_ptr<Autosave> autosave_;
-  bool dirty_ = false, autosave_broken_ = false;
+  bool dirty_ = false, autosave_on_ = true, autosave_broken_ = false;
 };
 
 }  // namespace vitrine::app

@@ -36,6 +36,7 @@ WindowHost::WindowHost(SessionKeeper& keeper, EngineClient& client, std::shared_
     if (tag.startsWith(prefix_)) emit progress(tag.mid(prefix_.size()), fraction, what);
   });
   connect(&client_, &EngineClient::answered, this, &WindowHost::note_latency);
+  follow();
 }
 
 WindowHost::~WindowHost() { client_.cancel_prefix(prefix_); }

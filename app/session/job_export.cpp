@@ -1,6 +1,8 @@
 #include "app/session/job_export.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <utility>
 
 namespace vitrine::app {
@@ -10,6 +12,15 @@ using engine::fail;
 using nlohmann::json;
 
 namespace {
+
+/// Two steps of one analysis get names of their own: "attention", "attention_2".
+void name_apart(json& steps) {
+  std::map<std::string, int> seen;
+  for (auto& step : steps) {
+    const std::string id = step.contains("analyse") ? step["analyse"] : step["compress"];
+    if (const int count = ++seen[id]; count > 1) step["id"] = id + "_" + std::to_string(count);
+  }
+}
 
 /// A journal command as a step: `{"do": "analyse", "analysis": id}` is written `{"analyse": id}`.
 json step_of(const Command& output) {
@@ -24,7 +35,7 @@ json step_of(const Command& output) {
 }  // namespace
 
 engine::Result<nlohmann::json> job_from_session(const SessionState& state, const std::string& name,
-                                                const std::vector<ShownAnalysis>& shown, std::uint64_t seed) {
+                                                const std::vector<ShownAnalysis>& shown) {
   if (state.model.empty()) return fail(ErrorCode::Usage, "no model is open, so there is nothing that a job could repeat");
   json steps = json::array();
   const auto add = [&](json step) {
@@ -37,8 +48,9 @@ engine::Result<nlohmann::json> job_from_session(const SessionState& state, const
     add(std::move(step));
   }
   if (steps.empty()) return fail(ErrorCode::Usage, "nothing was analysed yet, so there is nothing that a job could repeat");
-  json job = {{"vitrine_job", 1}, {"name", name}, {"seed", seed}, {"models", json::array({state.model})}, {"steps", std::move(steps)}};
-  job["inputs"] = state.has_input ? json::array({input_to_json(state.input)}) : json::array();
+  name_apart(steps);
+  json job = {{"vitrine_job", 1}, {"name", name}, {"models", json::array({state.model})}, {"steps", std::move(steps)}};
+  if (state.has_input) job["inputs"] = json::array({input_to_json(state.input)});
   return job;
 }
 

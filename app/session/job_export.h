@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -24,7 +23,6 @@ struct ShownAnalysis {
 /// steps every `analyse` and `compress` act and every analysis on the screen, each once.
 /// @error Usage if no model is open or there is nothing to repeat
 [[nodiscard]] engine::Result<nlohmann::json> job_from_session(const SessionState& state, const std::string& name,
-                                                              const std::vector<ShownAnalysis>& shown,
-                                                              std::uint64_t seed = 0);
+                                                              const std::vector<ShownAnalysis>& shown);
 
 }  // namespace vitrine::app

@@ -57,6 +57,7 @@ struct CodebookState {
 /// The opened model as panels may know it.
 struct ModelState {
   std::string name, path, architecture;
+  std::string dtype = "float32";           ///< of the numbers computed with
   bool takes_text = false, takes_pair = false, takes_image = false, takes_both = false, causal_lm = false;
   bool takes_decoder_text = false;         ///< encoder-decoders
   bool has_eval_set = false;

@@ -1,0 +1,73 @@
+#include "app/window/banner.h"
+
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QPushButton>
+#include <QToolButton>
+
+#include "app/window/icons.h"
+#include "views/panels/style.h"
+
+namespace vitrine::app {
+
+Banner::Banner(QWidget* parent) : QFrame(parent) {
+  setObjectName(QStringLiteral("banner"));
+  auto* row = new QHBoxLayout(this);
+  row->setContentsMargins(12, 4, 6, 4);
+  row->setSpacing(8);
+  mark_ = new QLabel;
+  text_ = new QLabel;
+  text_->setWordWrap(true);
+  text_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  text_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+  button_ = new QPushButton;
+  close_ = new QToolButton;
+  close_->setAutoRaise(true);
+  close_->setToolTip(QStringLiteral("Dismiss (Esc)"));
+  close_->setAccessibleName(QStringLiteral("Dismiss the message"));
+  row->addWidget(mark_);
+  row->addWidget(text_, 1);
+  row->addWidget(button_);
+  row->addWidget(close_);
+  connect(close_, &QToolButton::clicked, this, &Banner::dismiss);
+  connect(button_, &QPushButton::clicked, this, [this] {
+    dismiss();
+    emit accepted();
+  });
+  hide();
+}
+
+void Banner::retheme() {
+  const views::Shades s = views::shades(*this);
+  const QColor tone = kind_ == Kind::Error ? s.bad : s.accent;
+  mark_->setPixmap(window_icon(kind_ == Kind::Error ? QStringLiteral("warning") : QStringLiteral("clock"), tone).pixmap(18, 18));
+  close_->setIcon(window_icon(QStringLiteral("close"), s.muted));
+  setStyleSheet(QStringLiteral("#banner { background: %1; border: none; border-left: 3px solid %2; border-bottom: 1px solid %3; }")
+                    .arg(s.base.name(), tone.name(), s.line.name()));
+}
+
+void Banner::show_error(const QString& sentence) {
+  kind_ = Kind::Error;
+  text_->setText(sentence);
+  button_->hide();
+  retheme();
+  show();
+}
+
+void Banner::show_offer(const QString& sentence, const QString& button) {
+  kind_ = Kind::Offer;
+  text_->setText(sentence);
+  button_->setText(button);
+  button_->show();
+  retheme();
+  show();
+}
+
+void Banner::dismiss() {
+  hide();
+  text_->clear();
+}
+
+QString Banner::sentence() const { return isHidden() ? QString() : text_->text(); }
+
+}  // namespace vitrine::app

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <QFrame>
+#include <QString>
+
+class QLabel;
+class QPushButton;
+class QToolButton;
+
+namespace vitrine::app {
+
+/// One sentence above the panels: an error, or an offer with one button. Never modal; Escape or the cross takes it away.
+class Banner : public QFrame {
+  Q_OBJECT
+ public:
+  explicit Banner(QWidget* parent = nullptr);
+  void show_error(const QString& sentence);
+  /// @param button what the offer is called; pressing it emits `accepted`
+  void show_offer(const QString& sentence, const QString& button);
+  void dismiss();
+  [[nodiscard]] QString sentence() const;
+  void retheme();
+
+ signals:
+  void accepted();
+
+ private:
+  enum class Kind { Error, Offer } kind_ = Kind::Error;
+  QLabel* mark_;
+  QLabel* text_;
+  QPushButton* button_;
+  QToolButton* close_;
+};
+
+}  // namespace vitrine::app
