@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "views/panels/samples.h"
+
 namespace vitrine::app {
 
 namespace {
@@ -70,32 +72,14 @@ views::InputState input_state(const engine::PreparedInput& input) {
 }
 
 std::optional<engine::InputItem> sample_input(const views::ModelState& model) {
-  const fs::path samples = engine::resources_folder() / "samples";
-  const auto named = [&](const char* word) { return model.path.find(word) != std::string::npos; };
+  const auto samples = views::samples_for(model, engine::resources_folder() / "samples");
+  if (samples.empty()) return std::nullopt;
+  const views::SampleInput& first = samples.front();
   engine::InputItem item;
-  if (model.takes_image) {
-    const char* file = named("digits") ? "digit_3.png" : named("glyph") ? "glyph_capital_k.png" : "cat.jpg";
-    item.image = samples / file;
-    std::error_code ignored;
-    if (!fs::exists(*item.image, ignored)) return std::nullopt;
-    if (model.takes_both) {
-      if (named("glyph"))
-        item.captions = {"capital K", "capital R", "capital A", "small q", "digit 7"};
-      else
-        item.captions = {"a photo of a cat", "a photo of a dog", "a rocket"};
-    }
-    return item;
-  }
-  if (!model.takes_text) return std::nullopt;
-  if (named("codebook_fsm"))
-    item.text = "0 1 2 3 1 4";
-  else if (model.takes_pair)
-    item.text = "The cat sat on the mat.", item.text_pair = "A small animal was resting on the rug.";
-  else if (model.takes_decoder_text)
-    item.text = "translate English to German: The house is wonderful.", item.decoder_text = "Das Haus ist wunderbar.";
-  else
-    item.text = "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in "
-                "want of a wife.";
+  if (!first.text.isEmpty()) item.text = first.text.toStdString();
+  if (!first.text_pair.isEmpty()) item.text_pair = first.text_pair.toStdString();
+  if (!first.image.isEmpty()) item.image = first.image.toStdString();
+  for (const QString& caption : first.captions) item.captions.push_back(caption.toStdString());
   return item;
 }
 
