@@ -17,7 +17,8 @@ double widest(const Sheet& sheet, const std::vector<std::string>& labels, int co
               int step) {
   if (labels.empty()) return std::min(limit, sheet.width(std::to_string(std::max(0, count - 1)), font));
   double wide = 0;
-  const std::size_t stride = static_cast<std::size_t>(step) * std::max<std::size_t>(1, labels.size() / (400 * static_cast<std::size_t>(step)));
+  const std::size_t stride = static_cast<std::size_t>(step) *
+                             std::max<std::size_t>(1, labels.size() / (400 * static_cast<std::size_t>(step)));
   for (std::size_t i = 0; i < labels.size() && wide < limit; i += stride)
     wide = std::max(wide, sheet.width(labels[i], font));
   return std::min(limit, wide);
@@ -36,9 +37,11 @@ void draw_row_axis(Sheet& sheet, const LabelAxis& axis, double x, double top, do
     if (i < axis.from) continue;
     const double y = axis.origin + (i + 0.5) * axis.pitch;
     if (y < top || y > top + height) continue;
-    sheet.text_middle({x - 5, y}, elide(label_at(axis, i), room - 5, font, sheet.measure), font, sheet.style.text, Anchor::End);
+    sheet.text_middle({x - 5, y}, elide(label_at(axis, i), room - 5, font, sheet.measure), font, sheet.style.text,
+                      Anchor::End);
   }
-  sheet.text({x - axis.room + heading.size * 0.8, top + height / 2}, axis.title, heading, sheet.style.muted, Anchor::Middle, -90);
+  sheet.text({x - axis.room + heading.size * 0.8, top + height / 2}, axis.title, heading, sheet.style.muted,
+             Anchor::Middle, -90);
 }
 
 void draw_column_axis(Sheet& sheet, const LabelAxis& axis, double y, double left, double width) {
@@ -51,10 +54,10 @@ void draw_column_axis(Sheet& sheet, const LabelAxis& axis, double y, double left
     if (axis.upright)
       sheet.text({x + baseline_shift(font), y + 5}, elide(label_at(axis, i), room - 5, font, sheet.measure), font,
                  sheet.style.text, Anchor::End, -90);
-    else
-      sheet.text({x, y + 4 + font.size * 0.8}, label_at(axis, i), font, sheet.style.text, Anchor::Middle);
+    else sheet.text({x, y + 4 + font.size * 0.8}, label_at(axis, i), font, sheet.style.text, Anchor::Middle);
   }
-  sheet.text({left + width / 2, y + axis.room - heading.size * 0.3}, axis.title, heading, sheet.style.muted, Anchor::Middle);
+  sheet.text({left + width / 2, y + axis.room - heading.size * 0.3}, axis.title, heading, sheet.style.muted,
+             Anchor::Middle);
 }
 
 double color_bar_room(const Sheet& sheet, const ValueRange& range) {
@@ -63,8 +66,8 @@ double color_bar_room(const Sheet& sheet, const ValueRange& range) {
   return wide + 6;
 }
 
-void draw_color_bar(Sheet& sheet, const ColorMap& map, const ValueRange& range, const Box& box, const std::string& title,
-                    bool whole) {
+void draw_color_bar(Sheet& sheet, const ColorMap& map, const ValueRange& range, const Box& box,
+                    const std::string& title, bool whole) {
   auto raster = std::make_shared<Raster>();
   raster->width = 1;
   raster->height = 256;
@@ -128,7 +131,8 @@ void draw_axes(Sheet& sheet, const NumberAxes& axes, const Box& plot) {
              style.muted, Anchor::Middle);
   double wide = 0;
   for (const auto& tick : axes.y_ticks) wide = std::max(wide, sheet.width(tick.label, font));
-  sheet.text({plot.x - wide - 10 - font.size * 0.25, plot.y + plot.h / 2}, axes.y_title, font, style.muted, Anchor::Middle, -90);
+  sheet.text({plot.x - wide - 10 - font.size * 0.25, plot.y + plot.h / 2}, axes.y_title, font, style.muted,
+             Anchor::Middle, -90);
 }
 
 }  // namespace vitrine::views

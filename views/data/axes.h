@@ -9,16 +9,16 @@ namespace vitrine::views {
 
 /// Room that an axis of labelled positions takes beside a matrix, and every how many-th label is drawn.
 struct LabelAxis {
-  std::vector<std::string> labels;   ///< empty: positions are numbered from 0
+  std::vector<std::string> labels;  ///< empty: positions are numbered from 0
   std::string title;
   int count = 0;
-  int from = 0, to = 0;              ///< visible positions [from, to)
-  double pitch = 0;                  ///< pixels a position
-  double origin = 0;                 ///< pixel of position 0
-  double room = 0;                   ///< pixels across the axis, with its title
+  int from = 0, to = 0;  ///< visible positions [from, to)
+  double pitch = 0;      ///< pixels a position
+  double origin = 0;     ///< pixel of position 0
+  double room = 0;       ///< pixels across the axis, with its title
   int step = 1;
-  Font font;                         ///< of the labels; smaller than the theme's where positions are close
-  bool upright = false;              ///< column labels are rotated
+  Font font;             ///< of the labels; smaller than the theme's where positions are close
+  bool upright = false;  ///< column labels are rotated
 };
 
 /// Widest of every `step`-th label in pixels, at most `limit`; without labels, of the numbers below `count`.
@@ -35,8 +35,8 @@ void draw_column_axis(Sheet& sheet, const LabelAxis& axis, double y, double plot
 
 /// A colour bar: `box` is the strip itself, ticks and the title stand to its right and above.
 /// `whole`: the values are whole numbers, ticks between them would mean nothing.
-void draw_color_bar(Sheet& sheet, const ColorMap& map, const ValueRange& range, const Box& box, const std::string& title,
-                    bool whole = false);
+void draw_color_bar(Sheet& sheet, const ColorMap& map, const ValueRange& range, const Box& box,
+                    const std::string& title, bool whole = false);
 /// Width that its tick labels need beside the strip.
 [[nodiscard]] double color_bar_room(const Sheet& sheet, const ValueRange& range);
 

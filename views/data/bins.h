@@ -8,9 +8,9 @@
 namespace vitrine::views {
 
 struct Histogram {
-  double lo = 0, width = 1;          ///< bin i covers [lo + i width, lo + (i + 1) width)
+  double lo = 0, width = 1;  ///< bin i covers [lo + i width, lo + (i + 1) width)
   std::vector<std::int64_t> counts;
-  std::int64_t missing = 0;          ///< NaN or infinite
+  std::int64_t missing = 0;  ///< NaN or infinite
 };
 
 /// Bins of equal, round width; about 2 IQR / n^(1/3) wide, 1 to `max_bins` of them.

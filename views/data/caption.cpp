@@ -20,7 +20,8 @@ std::string metric_text(const engine::Metric& metric) {
 std::string verified_text(const engine::Verified& verified) {
   if (verified.how.empty()) return "Not checked";
   auto text = verified.how.starts_with("not checked") ? "N" + verified.how.substr(1) : "Checked: " + verified.how;
-  if (verified.max_abs_diff >= 0) text += fmt::format("; largest difference {}", format_value(verified.max_abs_diff, 2));
+  if (verified.max_abs_diff >= 0)
+    text += fmt::format("; largest difference {}", format_value(verified.max_abs_diff, 2));
   if (verified.tolerance >= 0) text += fmt::format(" (tolerance {})", format_value(verified.tolerance, 2));
   return text;
 }
@@ -61,8 +62,7 @@ double layout_heading(Sheet& sheet, const engine::Report& report, const Box& are
   }
   if (sheet.options.metrics && report.picture != engine::PictureKind::Table) {
     std::string joined;
-    for (const auto& metric : report.metrics)
-      joined += (joined.empty() ? "" : "  \u00b7  ") + metric_text(metric);
+    for (const auto& metric : report.metrics) joined += (joined.empty() ? "" : "  \u00b7  ") + metric_text(metric);
     if (!joined.empty()) lines(joined, sheet.style.label_font(), sheet.style.text, 2);
   }
   return y > area.y ? y - area.y + sheet.style.space : 0;

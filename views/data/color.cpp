@@ -11,9 +11,7 @@ namespace {
 double linear(double c) { return c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4); }
 double gamma(double c) { return c <= 0.0031308 ? 12.92 * c : 1.055 * std::pow(c, 1 / 2.4) - 0.055; }
 
-std::uint8_t byte(double c) {
-  return static_cast<std::uint8_t>(std::lround(255 * std::clamp(c, 0.0, 1.0)));
-}
+std::uint8_t byte(double c) { return static_cast<std::uint8_t>(std::lround(255 * std::clamp(c, 0.0, 1.0))); }
 
 const std::array<double, 256>& linear_table() {
   static const auto table = [] {

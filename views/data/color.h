@@ -22,11 +22,11 @@ struct Lab {
 };
 
 [[nodiscard]] Lab to_oklab(Color color);
-[[nodiscard]] Color from_oklab(Lab lab);   ///< clipped to sRGB, opaque
+[[nodiscard]] Color from_oklab(Lab lab);  ///< clipped to sRGB, opaque
 
 /// "#rrggbb" or "#rrggbbaa".
 [[nodiscard]] engine::Result<Color> parse_color(std::string_view text);
-[[nodiscard]] std::string hex(Color color);   ///< "#rrggbb"; alpha is left out
+[[nodiscard]] std::string hex(Color color);  ///< "#rrggbb"; alpha is left out
 
 [[nodiscard]] Color with_alpha(Color color, double alpha);
 /// `over` laid on the opaque `under`.

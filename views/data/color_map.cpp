@@ -29,7 +29,8 @@ void fill(ColorMap& map, const std::vector<Color>& points) {
 
 engine::Result<ColorMap> parse_color_map(std::string_view json_text) {
   const auto object = nlohmann::json::parse(json_text, nullptr, false);
-  if (!object.is_object()) return fail(ErrorCode::FileFormat, "expected a JSON object with a colour map, came something else");
+  if (!object.is_object())
+    return fail(ErrorCode::FileFormat, "expected a JSON object with a colour map, came something else");
   ColorMap map;
   map.name = text_of(object, "name");
   map.licence = text_of(object, "licence");

@@ -25,12 +25,13 @@ struct ColorMap {
   }
 };
 
-/// Reads a colour map file: `{"name", "kind": "sequential"|"diverging", "licence", "source", "points": ["#rrggbb", ...]}`.
-/// The points (2 to 256) are spread evenly and joined by straight lines in OKLab.
+/// Reads a colour map file: `{"name", "kind": "sequential"|"diverging", "licence", "source", "points": ["#rrggbb",
+/// ...]}`. The points (2 to 256) are spread evenly and joined by straight lines in OKLab.
 /// @error FileFormat
 [[nodiscard]] engine::Result<ColorMap> parse_color_map(std::string_view json_text);
 
-/// The part of a map between two positions, stretched to 256 colours: thin marks keep clear of the background's colour.
+/// The part of a map between two positions, stretched to 256 colours: thin marks keep clear of the background's
+/// colour.
 [[nodiscard]] ColorMap slice(const ColorMap& map, double from, double to);
 
 /// The maps of resources/colormaps, which are built in.

@@ -60,7 +60,8 @@ std::string matrix_text(const Report& report, const Array& array, int row, int c
   const auto where = fmt::format("{} {} {}", place(report, array, 0, row, "row"), tokens ? kArrow : "\u00b7",
                                  place(report, array, 1, col, "column"));
   const auto name = array.name.empty() || tokens ? "" : value_title(Array{array.name}) + " ";
-  return fmt::format("{}: {}{}{}", where, name, value_text(array, v), rank_text(array, static_cast<std::size_t>(row) * cols, cols, v));
+  return fmt::format("{}: {}{}{}", where, name, value_text(array, v),
+                     rank_text(array, static_cast<std::size_t>(row) * cols, cols, v));
 }
 
 std::string head_text(const Report& report, const Array& array, const Hit& hit) {
@@ -91,7 +92,8 @@ std::string item_text(const Report& report, int i) {
   for (std::size_t a = 0; a < report.arrays.size(); ++a) {
     const auto& array = report.arrays[a];
     if (!within(array, {i})) continue;
-    text += fmt::format("{} {} {}", a == 0 ? "" : ",", value_title(Array{array.name}), value_text(array, array.values[static_cast<std::size_t>(i)]));
+    text += fmt::format("{} {} {}", a == 0 ? "" : ",", value_title(Array{array.name}),
+                        value_text(array, array.values[static_cast<std::size_t>(i)]));
   }
   return text;
 }
@@ -145,7 +147,8 @@ std::string describe(const Report& report, const Hit& hit, int focus_row) {
   if (has_array && usable(report.arrays[0], 3)) {
     if (hit.kind == "path") return place(report, report.arrays[0], 1, i[0], "token");
     if (hit.kind == "point" && i.size() == 2)
-      return fmt::format("{}, {}", place(report, report.arrays[0], 1, i[1], "token"), place(report, report.arrays[0], 0, i[0], "layer"));
+      return fmt::format("{}, {}", place(report, report.arrays[0], 1, i[1], "token"),
+                         place(report, report.arrays[0], 0, i[0], "layer"));
   }
   if ((hit.kind == "query" || hit.kind == "key") && has_array && report.arrays[0].shape.size() == 2)
     return place(report, report.arrays[0], hit.kind == "query" ? 0 : 1, i[0], hit.kind.c_str());

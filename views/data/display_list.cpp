@@ -78,7 +78,8 @@ Candidate probe(const Item& item, double x, double y) {
     return tagged(r->tag, r->box, distance({x, y}, r->box));
   if (const auto* i = std::get_if<ImageItem>(&item); i && !i->tag.empty() && i->box.contains(x, y))
     return tagged(i->tag, i->box, 0);
-  if (const auto* c = std::get_if<CellsItem>(&item); c && c->box.contains(x, y) && c->true_rows > 0 && c->true_cols > 0) {
+  if (const auto* c = std::get_if<CellsItem>(&item);
+      c && c->box.contains(x, y) && c->true_rows > 0 && c->true_cols > 0) {
     const int row = std::min(c->true_rows - 1, static_cast<int>((y - c->box.y) / c->box.h * c->true_rows));
     const int col = std::min(c->true_cols - 1, static_cast<int>((x - c->box.x) / c->box.w * c->true_cols));
     return {0, cell_hit(*c, row, col)};
@@ -134,7 +135,8 @@ std::optional<Box> find_box(const DisplayList& list, std::string_view tag, int a
     if (!c) continue;
     if (c->prefix == tag) return c->box;
     if (c->array == array && c->prefix == "cell" && wanted.kind == "cell" && wanted.index.size() == 2 &&
-        wanted.index[0] >= 0 && wanted.index[0] < c->true_rows && wanted.index[1] >= 0 && wanted.index[1] < c->true_cols)
+        wanted.index[0] >= 0 && wanted.index[0] < c->true_rows && wanted.index[1] >= 0 &&
+        wanted.index[1] < c->true_cols)
       return cell_box(*c, wanted.index[0], wanted.index[1]);
   }
   return std::nullopt;

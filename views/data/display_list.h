@@ -15,7 +15,7 @@ namespace vitrine::views {
 
 struct Font {
   enum class Face { Sans, Mono };
-  double size = 12;      ///< pixels
+  double size = 12;  ///< pixels
   bool bold = false;
   Face face = Face::Sans;
   bool tabular = false;  ///< digits of equal width
@@ -49,12 +49,12 @@ struct PathItem {
 
 struct TextItem {
   enum class Anchor { Start, Middle, End };
-  Point at;              ///< on the baseline
-  std::string text;      ///< UTF-8, one line
+  Point at;          ///< on the baseline
+  std::string text;  ///< UTF-8, one line
   Font font;
   Color color;
   Anchor anchor = Anchor::Start;
-  double angle = 0;      ///< degrees clockwise about `at`
+  double angle = 0;  ///< degrees clockwise about `at`
   std::string tag;
 };
 
@@ -70,11 +70,11 @@ struct ImageItem {
 /// Cells are tagged "`prefix` row column".
 struct CellsItem {
   Box box;
-  std::shared_ptr<const Raster> raster;   ///< one pixel a cell
+  std::shared_ptr<const Raster> raster;  ///< one pixel a cell
   int true_rows = 0, true_cols = 0;
-  double gap = 0;                         ///< pixels of background between cells
+  double gap = 0;  ///< pixels of background between cells
   std::string prefix = "cell";
-  int array = 0;                          ///< which of the report's arrays
+  int array = 0;  ///< which of the report's arrays
 };
 
 /// Starts a clip group; it ends at the matching `ClipEnd`.
@@ -90,16 +90,16 @@ struct DisplayList {
   double width = 0, height = 0;
   Color background = kTransparent;
   std::vector<Item> items;
-  std::optional<Box> plot;   ///< where zooming and panning apply
+  std::optional<Box> plot;  ///< where zooming and panning apply
 };
 
 /// What lies under a point.
 struct Hit {
-  std::string tag;           ///< "cell 3 5", "head 2 1", "point 7", "token 4", "bar 3", "row 2", "line 0 5"
-  std::string kind;          ///< first word of the tag
-  std::vector<int> index;    ///< numbers of the tag; inside "head L H" the row and column follow
+  std::string tag;         ///< "cell 3 5", "head 2 1", "point 7", "token 4", "bar 3", "row 2", "line 0 5"
+  std::string kind;        ///< first word of the tag
+  std::vector<int> index;  ///< numbers of the tag; inside "head L H" the row and column follow
   int array = 0;
-  Box box;                   ///< bounds of the thing, for a highlight
+  Box box;  ///< bounds of the thing, for a highlight
 };
 
 /// Topmost tagged thing at (x, y), or the nearest small one within `reach` pixels. Cost: one pass over the items.

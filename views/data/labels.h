@@ -15,7 +15,8 @@ namespace vitrine::views {
 /// Cuts at whole characters with "…" until the run is no wider than `width`. Cost: O(log length) measurements.
 [[nodiscard]] std::string elide(std::string_view utf8, double width, const Font& font, const MeasureText& measure);
 
-/// Breaks at spaces (inside a word only where it must) into lines no wider than `width`; at most `max_lines`, the last elided.
+/// Breaks at spaces (inside a word only where it must) into lines no wider than `width`; at most `max_lines`, the last
+/// elided.
 [[nodiscard]] std::vector<std::string> wrap(std::string_view utf8, double width, const Font& font,
                                             const MeasureText& measure, int max_lines);
 

@@ -11,18 +11,30 @@ using engine::PictureKind;
 
 double draw(Sheet& sheet, const engine::Report& report, PictureKind kind, const Box& area) {
   switch (kind) {
-    case PictureKind::Matrix: return layout_matrix(sheet, report, area);
-    case PictureKind::MatrixGrid: return layout_grid(sheet, report, area);
-    case PictureKind::HeatMap: return layout_heat_maps(sheet, report, area);
-    case PictureKind::TokenLines: return layout_token_lines(sheet, report, area);
-    case PictureKind::ImageOverlay: return layout_overlay(sheet, report, area);
-    case PictureKind::Bars: return layout_bars(sheet, report, area);
-    case PictureKind::Scatter: return layout_scatter(sheet, report, area);
-    case PictureKind::Curves: return layout_curves(sheet, report, area);
-    case PictureKind::Table: return layout_table(sheet, report, area);
-    case PictureKind::Tokens: return layout_tokens(sheet, report, area);
-    case PictureKind::Trajectories: return layout_trajectories(sheet, report, area);
-    case PictureKind::Text: return layout_text(sheet, report, area);
+    case PictureKind::Matrix:
+      return layout_matrix(sheet, report, area);
+    case PictureKind::MatrixGrid:
+      return layout_grid(sheet, report, area);
+    case PictureKind::HeatMap:
+      return layout_heat_maps(sheet, report, area);
+    case PictureKind::TokenLines:
+      return layout_token_lines(sheet, report, area);
+    case PictureKind::ImageOverlay:
+      return layout_overlay(sheet, report, area);
+    case PictureKind::Bars:
+      return layout_bars(sheet, report, area);
+    case PictureKind::Scatter:
+      return layout_scatter(sheet, report, area);
+    case PictureKind::Curves:
+      return layout_curves(sheet, report, area);
+    case PictureKind::Table:
+      return layout_table(sheet, report, area);
+    case PictureKind::Tokens:
+      return layout_tokens(sheet, report, area);
+    case PictureKind::Trajectories:
+      return layout_trajectories(sheet, report, area);
+    case PictureKind::Text:
+      return layout_text(sheet, report, area);
   }
   return 0;
 }
@@ -37,7 +49,8 @@ void outline(Sheet& sheet, const Box& box, Color color, double radius) {
 
 void draw_marks(Sheet& sheet) {
   if (sheet.options.marks.empty()) return;
-  if (sheet.list.plot) sheet.clip({sheet.list.plot->x - 4, sheet.list.plot->y - 4, sheet.list.plot->w + 8, sheet.list.plot->h + 8});
+  if (sheet.list.plot)
+    sheet.clip({sheet.list.plot->x - 4, sheet.list.plot->y - 4, sheet.list.plot->w + 8, sheet.list.plot->h + 8});
   for (const auto& mark : sheet.options.marks) {
     const auto box = find_box(sheet.list, mark.tag, mark.array);
     if (!box) continue;
@@ -58,7 +71,8 @@ DisplayList layout_figure(const engine::Report& report, const FigureOptions& opt
   const double pad = 1.5 * style.space;
   const double inner = sheet.list.width - 2 * pad;
   const auto footer = footer_lines(sheet, report, inner);
-  const double footer_high = footer.empty() ? 0 : static_cast<double>(footer.size()) * line_height(style.small_font()) + style.space;
+  const double footer_high =
+      footer.empty() ? 0 : static_cast<double>(footer.size()) * line_height(style.small_font()) + style.space;
   double y = pad;
   y += layout_heading(sheet, report, {pad, y, inner, 0});
   Box area{pad, y, inner, 0};

@@ -52,12 +52,14 @@ ValueRange bar_range(const std::vector<Series>& series, const FigureOptions& opt
 }
 
 /// Labelled items: one row each, label left, value at the end of the bar.
-double rows_of_bars(Sheet& sheet, const std::vector<Series>& series, const std::vector<std::string>& labels, const Box& area) {
+double rows_of_bars(Sheet& sheet, const std::vector<Series>& series, const std::vector<std::string>& labels,
+                    const Box& area) {
   const Font font = sheet.style.label_font(), number = sheet.style.tiny_font();
   const int count = static_cast<int>(labels.size());
   const auto groups = static_cast<double>(series.size());
   const double natural = std::max(font.size * 1.9, groups * font.size * 1.05 + 6);
-  const double pitch = area.h > 0 ? std::clamp(area.h / count, std::max(font.size * 1.35, groups * 7.0 + 3), natural) : natural;
+  const double pitch =
+      area.h > 0 ? std::clamp(area.h / count, std::max(font.size * 1.35, groups * 7.0 + 3), natural) : natural;
   const double room = widest(sheet, labels, count, font, area.w * 0.35) + 10;
   const ValueRange range = bar_range(series, sheet.options);
   double value_room = 0;
@@ -69,15 +71,18 @@ double rows_of_bars(Sheet& sheet, const std::vector<Series>& series, const std::
   for (int i = 0; i < count; ++i) {
     const double top = area.y + i * pitch, bar = (pitch * 0.74) / groups;
     sheet.rect({area.x, top, area.w, pitch}, kTransparent, fmt::format("bar {}", i));
-    sheet.text_middle({area.x + room - 8, top + pitch / 2}, elide(labels[static_cast<std::size_t>(i)], room - 10, font, sheet.measure),
-                      font, sheet.style.text, Anchor::End);
+    sheet.text_middle({area.x + room - 8, top + pitch / 2},
+                      elide(labels[static_cast<std::size_t>(i)], room - 10, font, sheet.measure), font,
+                      sheet.style.text, Anchor::End);
     for (std::size_t s = 0; s < series.size(); ++s) {
       const float v = (*series[s].values)[static_cast<std::size_t>(i)];
       const double y = top + pitch * 0.13 + static_cast<double>(s) * bar;
       if (std::isfinite(v)) {
         const double end = left + range.position(v) * wide;
-        sheet.rect({std::min(zero, end), y, std::max(0.75, std::abs(end - zero)), bar - (groups > 1 ? 1 : 0)}, series[s].color, {}, 1);
-        sheet.text_middle({end + (v < 0 ? -5 : 5), y + bar / 2}, format_value(v, 3), number, sheet.style.muted, v < 0 ? Anchor::End : Anchor::Start);
+        sheet.rect({std::min(zero, end), y, std::max(0.75, std::abs(end - zero)), bar - (groups > 1 ? 1 : 0)},
+                   series[s].color, {}, 1);
+        sheet.text_middle({end + (v < 0 ? -5 : 5), y + bar / 2}, format_value(v, 3), number, sheet.style.muted,
+                          v < 0 ? Anchor::End : Anchor::Start);
       } else {
         sheet.text_middle({zero + 5, y + bar / 2}, format_value(v), number, sheet.style.muted);
       }
@@ -109,8 +114,10 @@ double columns_of_bars(Sheet& sheet, const std::vector<Series>& series, const en
       const float v = (*series[s].values)[static_cast<std::size_t>(i)];
       if (!std::isfinite(v)) continue;
       const double end = plot.bottom() - axes.y.position(v) * plot.h;
-      sheet.rect({plot.x + (i + 0.5) * pitch - bar * static_cast<double>(series.size()) / 2 + bar * static_cast<double>(s),
-                  std::min(zero, end), bar, std::abs(end - zero)}, series[s].color);
+      sheet.rect(
+          {plot.x + (i + 0.5) * pitch - bar * static_cast<double>(series.size()) / 2 + bar * static_cast<double>(s),
+           std::min(zero, end), bar, std::abs(end - zero)},
+          series[s].color);
     }
     sheet.rect({plot.x + i * pitch, plot.y, pitch, plot.h}, kTransparent, fmt::format("bar {}", i));
   }
@@ -120,13 +127,15 @@ double columns_of_bars(Sheet& sheet, const std::vector<Series>& series, const en
 }  // namespace
 
 double layout_bars(Sheet& sheet, const engine::Report& report, const Box& area) {
-  if (report.arrays.empty() || !usable(report.arrays[0], 1)) return sheet.message(area, "There are no values to draw.");
+  if (report.arrays.empty() || !usable(report.arrays[0], 1))
+    return sheet.message(area, "There are no values to draw.");
   const auto series = series_of(sheet, report);
   const auto labels = axis_labels(report, report.arrays[0], 0);
   const double head = legend(sheet, series, area.x, area.y);
   const Box rest{area.x, area.y + head, area.w, area.h > 0 ? std::max(20.0, area.h - head) : 0};
   const bool rows = !labels.empty() && labels.size() <= 200;
-  return head + (rows ? rows_of_bars(sheet, series, labels, rest) : columns_of_bars(sheet, series, report.arrays[0], rest));
+  return head +
+         (rows ? rows_of_bars(sheet, series, labels, rest) : columns_of_bars(sheet, series, report.arrays[0], rest));
 }
 
 }  // namespace vitrine::views

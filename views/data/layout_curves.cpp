@@ -63,7 +63,8 @@ ValueRange y_range(const Extent& e, const FigureOptions& options) {
 }
 
 /// Names at the ends of the lines, pushed apart; narrow figures read them in the margin all the same.
-void draw_names(Sheet& sheet, const std::vector<Curve>& curves, const std::vector<double>& ends, const Box& plot, double room) {
+void draw_names(Sheet& sheet, const std::vector<Curve>& curves, const std::vector<double>& ends, const Box& plot,
+                double room) {
   const Font font = sheet.style.small_font();
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < curves.size(); ++i) order.push_back(i);
@@ -104,7 +105,8 @@ double draw_curve(Sheet& sheet, const Curve& curve, const NumberAxes& axes, cons
     const Point at{plot.x + u * plot.w, plot.bottom() - v * plot.h};
     run.push_back(at);
     if (u <= 1 + 1e-9) end = std::clamp(at.y, plot.y, plot.bottom());
-    if (dots) sheet.disc(at, sheet.style.line * 1.3, curve.color, kTransparent, fmt::format("line {} {}", curve.index, i));
+    if (dots)
+      sheet.disc(at, sheet.style.line * 1.3, curve.color, kTransparent, fmt::format("line {} {}", curve.index, i));
   }
   flush();
   return end;
@@ -127,7 +129,8 @@ double layout_curves(Sheet& sheet, const engine::Report& report, const Box& area
   const Font font = sheet.style.small_font();
   double names = 0;
   if (curves.size() > 1)
-    for (const auto& curve : curves) names = std::max(names, std::min(area.w * 0.25, sheet.width(curve.array->name, font) + 14));
+    for (const auto& curve : curves)
+      names = std::max(names, std::min(area.w * 0.25, sheet.width(curve.array->name, font) + 14));
   const Extent e = extent(curves);
   const Viewport& view = sheet.options.view;
   const Box room{area.x, area.y, area.w - names, area.h > 0 ? area.h : std::min(360.0, area.w * 0.55)};
@@ -143,7 +146,8 @@ double layout_curves(Sheet& sheet, const engine::Report& report, const Box& area
     const double wide = widest(sheet, labels, 0, sheet.style.label_font(), 90) + 10;
     const int step = label_step(static_cast<int>(labels.size()), room.w / static_cast<double>(labels.size()), wide);
     for (std::size_t i = 0; i < labels.size(); i += static_cast<std::size_t>(step))
-      if (double(i) >= axes.x.lo && double(i) <= axes.x.hi) axes.x_ticks.push_back({double(i), elide(labels[i], 90, font, sheet.measure)});
+      if (double(i) >= axes.x.lo && double(i) <= axes.x.hi)
+        axes.x_ticks.push_back({double(i), elide(labels[i], 90, font, sheet.measure)});
   }
   axes.x_title = axis_title(*curves[0].array, 0);
   axes.y_title = curves.size() == 1 ? value_title(*curves[0].array) : curves[0].array->unit;
@@ -153,7 +157,8 @@ double layout_curves(Sheet& sheet, const engine::Report& report, const Box& area
   sheet.clip({plot.x - 3, plot.y - 3, plot.w + 6, plot.h + 6});
   for (const auto& curve : curves) ends.push_back(draw_curve(sheet, curve, axes, plot));
   sheet.unclip();
-  if (curves.size() > 1) draw_names(sheet, curves, ends, {plot.x, plot.y, room.right() - plot.x - font.size, plot.h}, names);
+  if (curves.size() > 1)
+    draw_names(sheet, curves, ends, {plot.x, plot.y, room.right() - plot.x - font.size, plot.h}, names);
   sheet.list.plot = plot;
   return room.h;
 }

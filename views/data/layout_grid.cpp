@@ -13,8 +13,8 @@ using Anchor = TextItem::Anchor;
 
 struct GridPlan {
   int layers = 0, heads = 0, rows = 0, cols = 0;
-  double side = 0, gap = 4;      ///< thumbnail edge and distance, pixels
-  double left = 0, top = 0;      ///< room of the labels
+  double side = 0, gap = 4;  ///< thumbnail edge and distance, pixels
+  double left = 0, top = 0;  ///< room of the labels
 };
 
 GridPlan plan(const Sheet& sheet, const engine::Array& array, const Box& area, double right) {
@@ -29,8 +29,7 @@ GridPlan plan(const Sheet& sheet, const engine::Array& array, const Box& area, d
   const double wide = area.w - p.left - right;
   p.gap = std::clamp(wide / p.heads * 0.06, 1.0, 6.0);
   const double by_width = (wide - p.gap * (p.heads - 1)) / p.heads;
-  const double by_height =
-      area.h > 0 ? (area.h - p.top - p.gap * (p.layers - 1)) / p.layers : std::max(by_width, 1.0);
+  const double by_height = area.h > 0 ? (area.h - p.top - p.gap * (p.layers - 1)) / p.layers : std::max(by_width, 1.0);
   p.side = std::clamp(std::min(by_width, by_height), 3.0, 180.0);
   return p;
 }
@@ -50,7 +49,8 @@ void draw_labels(Sheet& sheet, const engine::Array& array, const GridPlan& p, do
     return title.empty() ? std::string(otherwise) : title;
   };
   sheet.text({x0 + wide / 2, y0 - 5 - line_height(font)}, name(1, "head"), font, sheet.style.muted, Anchor::Middle);
-  sheet.text({x0 - p.left + font.size * 0.8, y0 + high / 2}, name(0, "layer"), font, sheet.style.muted, Anchor::Middle, -90);
+  sheet.text({x0 - p.left + font.size * 0.8, y0 + high / 2}, name(0, "layer"), font, sheet.style.muted, Anchor::Middle,
+             -90);
 }
 
 bool all_missing(std::span<const float> values) {
@@ -81,9 +81,14 @@ double layout_grid(Sheet& sheet, const engine::Report& report, const Box& area) 
   for (int l = 0; l < p.layers; ++l)
     for (int h = 0; h < p.heads; ++h) {
       const Box box{x0 + h * pitch, y0 + l * pitch, p.side, p.side};
-      const std::size_t at = (static_cast<std::size_t>(l) * static_cast<std::size_t>(p.heads) + static_cast<std::size_t>(h)) * size;
-      Cells cells{&array, 0, p.rows, p.cols, {array.values.begin() + static_cast<std::ptrdiff_t>(at),
-                                              array.values.begin() + static_cast<std::ptrdiff_t>(at + size)}};
+      const std::size_t at =
+          (static_cast<std::size_t>(l) * static_cast<std::size_t>(p.heads) + static_cast<std::size_t>(h)) * size;
+      Cells cells{&array,
+                  0,
+                  p.rows,
+                  p.cols,
+                  {array.values.begin() + static_cast<std::ptrdiff_t>(at),
+                   array.values.begin() + static_cast<std::ptrdiff_t>(at + size)}};
       if (all_missing(cells.values)) {
         sheet.rect(box, sheet.style.missing);
         continue;
@@ -98,7 +103,8 @@ double layout_grid(Sheet& sheet, const engine::Report& report, const Box& area) 
       sheet.list.items.emplace_back(std::move(item));
     }
   const double high = p.layers * pitch - p.gap;
-  if (shared) draw_color_bar(sheet, map, whole, {x0 + p.heads * pitch - p.gap + 12, y0, 10, std::min(high, 220.0)}, title);
+  if (shared)
+    draw_color_bar(sheet, map, whole, {x0 + p.heads * pitch - p.gap + 12, y0, 10, std::min(high, 220.0)}, title);
   return p.top + high;
 }
 

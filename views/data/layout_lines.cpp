@@ -29,11 +29,13 @@ std::vector<Weight> strongest(const Cells& cells, int focus, double threshold) {
   for (int q = 0; q < cells.rows; ++q) {
     if (focus >= 0 && q != focus) continue;
     for (int k = 0; k < cells.cols; ++k) {
-      const float v = cells.values[static_cast<std::size_t>(q) * static_cast<std::size_t>(cells.cols) + static_cast<std::size_t>(k)];
+      const float v = cells.values[static_cast<std::size_t>(q) * static_cast<std::size_t>(cells.cols) +
+                                   static_cast<std::size_t>(k)];
       if (std::isfinite(v) && v != 0 && std::abs(v) >= threshold * top) out.push_back({q, k, v});
     }
   }
-  std::stable_sort(out.begin(), out.end(), [](const Weight& a, const Weight& b) { return std::abs(a.value) < std::abs(b.value); });
+  std::stable_sort(out.begin(), out.end(),
+                   [](const Weight& a, const Weight& b) { return std::abs(a.value) < std::abs(b.value); });
   if (out.size() > kMostLines) out.erase(out.begin(), out.end() - static_cast<std::ptrdiff_t>(kMostLines));
   return out;
 }
@@ -53,11 +55,12 @@ struct Column {
   std::vector<std::string> labels;
   std::string title;
   int count = 0;
-  double edge = 0;    ///< where lines start or end
+  double edge = 0;  ///< where lines start or end
   bool left = true;
 };
 
-void draw_column(Sheet& sheet, const Column& column, double top, double pitch, double room, const char* tag, int focus) {
+void draw_column(Sheet& sheet, const Column& column, double top, double pitch, double room, const char* tag,
+                 int focus) {
   const Font font = sheet.style.body_font();
   const double x = column.edge + (column.left ? -8 : 8);
   const Anchor anchor = column.left ? Anchor::End : Anchor::Start;
@@ -88,7 +91,8 @@ double layout_token_lines(Sheet& sheet, const engine::Report& report, const Box&
   const double natural = font.size * 1.65, least = font.size * 1.3;
   const double pitch = area.h > 0 ? std::clamp((area.h - header) / most, least, natural) : natural;
   const double room = std::max(widest(sheet, left.labels, left.count, font, area.w * 0.3),
-                               widest(sheet, right.labels, right.count, font, area.w * 0.3)) + 20;
+                               widest(sheet, right.labels, right.count, font, area.w * 0.3)) +
+                      20;
   const double span = std::clamp(area.w - 2 * room, 60.0, 420.0);
   left.edge = area.x + std::max(room, (area.w - span) / 2);
   right.edge = left.edge + span;
@@ -102,7 +106,8 @@ double layout_token_lines(Sheet& sheet, const engine::Report& report, const Box&
   const ValueRange range = choose_range(shown, sheet.options.range, sheet.options.lo, sheet.options.hi);
   const double scale = std::max(std::abs(range.lo), std::abs(range.hi));
   for (const auto& w : strongest(cells, focus, sheet.options.line_threshold)) {
-    const double u = std::clamp(sheet.options.range == RangeMode::Log ? range.position(w.value) : std::abs(w.value) / scale, 0.0, 1.0);
+    const double u = std::clamp(
+        sheet.options.range == RangeMode::Log ? range.position(w.value) : std::abs(w.value) / scale, 0.0, 1.0);
     const Color base = w.value < 0 ? sheet.style.warning : sheet.style.accent;
     sheet.path(ribbon({left.edge + 2, top + (w.query + 0.5) * pitch}, {right.edge - 2, top + (w.key + 0.5) * pitch}),
                with_alpha(base, 0.08 + 0.84 * u), 0.5 + 2.3 * u, fmt::format("cell {} {}", w.query, w.key));

@@ -16,14 +16,14 @@ constexpr double kBarWidth = 10, kBarGap = 12;
 int positive(double v) { return std::max(1, static_cast<int>(std::floor(v))); }
 
 struct Limits {
-  double cell_w, cell_h;   ///< largest cell
+  double cell_w, cell_h;  ///< largest cell
   bool square;
 };
 
 /// Rooms around the plot, then the plot that remains; label steps follow from the pitch.
 struct Frame {
   LabelAxis rows, cols;
-  Box plot, full;   ///< visible part; whole matrix (larger when zoomed)
+  Box plot, full;  ///< visible part; whole matrix (larger when zoomed)
   double bar_room = 0;
 };
 
@@ -93,8 +93,8 @@ void draw_values(Sheet& sheet, const Cells& cells, const Frame& frame, const Cel
 }
 
 /// One matrix with axes and a colour bar. @return height used
-double draw_cells(Sheet& sheet, const engine::Report& report, const Cells& cells, const Box& area, const Limits& limits,
-                  std::optional<std::string> bar_title = {}) {
+double draw_cells(Sheet& sheet, const engine::Report& report, const Cells& cells, const Box& area,
+                  const Limits& limits, std::optional<std::string> bar_title = {}) {
   const auto& array = *cells.array;
   const bool diverging = is_diverging(sheet.options, cells.values);
   const ValueRange range = choose_range(cells.values, sheet.options.range, sheet.options.lo, sheet.options.hi);
@@ -161,7 +161,8 @@ Cells cells_of(const engine::Array& array, int index, bool hide_first) {
   return out;
 }
 
-CellsItem make_cells(const Cells& cells, const ValueRange& range, const ColorMap& map, Color missing, int most_w, int most_h) {
+CellsItem make_cells(const Cells& cells, const ValueRange& range, const ColorMap& map, Color missing, int most_w,
+                     int most_h) {
   const int rows = std::min(cells.rows, most_h), cols = std::min(cells.cols, most_w);
   const bool pooled = rows < cells.rows || cols < cells.cols;
   const auto values = pooled ? pool_strongest(cells.values, cells.rows, cells.cols, rows, cols) : std::vector<float>();
@@ -213,7 +214,8 @@ double layout_heat_maps(Sheet& sheet, const engine::Report& report, const Box& a
     const double x = area.x + column * (wide + gap);
     const Font name{sheet.style.body, true};
     sheet.text({x, y + head * 0.65}, value_title(engine::Array{cells.array->name}), name, sheet.style.text);
-    tallest = std::max(tallest, head + draw_cells(sheet, report, cells, {x, y + head, wide, high}, kHeads, cells.array->unit));
+    tallest = std::max(tallest,
+                       head + draw_cells(sheet, report, cells, {x, y + head, wide, high}, kHeads, cells.array->unit));
   }
   sheet.list.plot.reset();
   return y + tallest - area.y;

@@ -18,7 +18,8 @@ struct Patches {
 bool is_attention(const engine::Report& report) {
   if (!report.grid) return false;
   const auto tokens = std::int64_t{report.grid->rows} * report.grid->cols + report.grid->offset;
-  return report.grid->offset >= 0 && report.grid->rows > 0 && report.grid->cols > 0 && report.arrays[0].shape[1] == tokens;
+  return report.grid->offset >= 0 && report.grid->rows > 0 && report.grid->cols > 0 &&
+         report.arrays[0].shape[1] == tokens;
 }
 
 Patches patches_of(const engine::Report& report, int focus) {
@@ -32,7 +33,8 @@ Patches patches_of(const engine::Report& report, int focus) {
   const std::size_t from = one ? static_cast<std::size_t>(focus) : 0, to = one ? from + 1 : queries;
   for (std::size_t q = from; q < to; ++q)
     for (std::size_t i = 0; i < out.values.size(); ++i)
-      out.values[i] += array.values[q * keys + static_cast<std::size_t>(grid.offset) + i] / static_cast<float>(to - from);
+      out.values[i] +=
+          array.values[q * keys + static_cast<std::size_t>(grid.offset) + i] / static_cast<float>(to - from);
   return out;
 }
 
@@ -49,7 +51,8 @@ std::shared_ptr<const Raster> picture_raster(const engine::Picture8& picture) {
 
 bool has_picture(const engine::Report& report) {
   if (!report.image || report.image->width <= 0 || report.image->height <= 0) return false;
-  return report.image->rgb.size() == std::size_t{3} * static_cast<std::size_t>(report.image->width) * static_cast<std::size_t>(report.image->height);
+  return report.image->rgb.size() == std::size_t{3} * static_cast<std::size_t>(report.image->width) *
+                                         static_cast<std::size_t>(report.image->height);
 }
 
 /// Weak patches let the picture through, strong ones cover it.
@@ -69,7 +72,8 @@ void draw_grid_lines(Sheet& sheet, const Box& box, int rows, int cols) {
   for (int r = 1; r < rows; ++r)
     sheet.line({box.x, box.y + box.h * r / rows}, {box.right(), box.y + box.h * r / rows}, line, sheet.style.hairline);
   for (int c = 1; c < cols; ++c)
-    sheet.line({box.x + box.w * c / cols, box.y}, {box.x + box.w * c / cols, box.bottom()}, line, sheet.style.hairline);
+    sheet.line({box.x + box.w * c / cols, box.y}, {box.x + box.w * c / cols, box.bottom()}, line,
+               sheet.style.hairline);
 }
 
 void draw_focus(Sheet& sheet, const engine::Report& report, const Box& box, int focus) {
@@ -98,7 +102,8 @@ std::string what_is_shown(const engine::Report& report, int focus) {
 }  // namespace
 
 double layout_overlay(Sheet& sheet, const engine::Report& report, const Box& area) {
-  if (report.arrays.empty() || !usable(report.arrays[0], 2)) return sheet.message(area, "There are no patch values to draw.");
+  if (report.arrays.empty() || !usable(report.arrays[0], 2))
+    return sheet.message(area, "There are no patch values to draw.");
   const auto& options = sheet.options;
   const auto patches = patches_of(report, options.focus_row);
   const bool diverging = is_diverging(options, patches.values);
@@ -110,7 +115,8 @@ double layout_overlay(Sheet& sheet, const engine::Report& report, const Box& are
   const double right = 24 + color_bar_room(sheet, range) + (title.empty() ? 0 : line);
   const double under = shown.empty() ? 0 : line + 2;
   const bool picture = has_picture(report);
-  const double aspect = picture ? double(report.image->width) / report.image->height : double(patches.cols) / patches.rows;
+  const double aspect =
+      picture ? double(report.image->width) / report.image->height : double(patches.cols) / patches.rows;
   double wide = std::max(40.0, std::min(area.w - right, area.h > 0 ? 4096.0 : 420.0 * std::sqrt(aspect)));
   if (area.h > 0) wide = std::min(wide, std::max(40.0, area.h - under) * aspect);
   const Box box{area.x, area.y, wide, wide / aspect};

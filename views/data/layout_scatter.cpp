@@ -23,7 +23,8 @@ struct Points {
 };
 
 /// Labels the points farthest from the middle first, as long as labels stay clear of each other and of the markers.
-void draw_labels(Sheet& sheet, const Points& points, const std::vector<std::string>& labels, const Box& plot, double radius) {
+void draw_labels(Sheet& sheet, const Points& points, const std::vector<std::string>& labels, const Box& plot,
+                 double radius) {
   const Font font = sheet.style.tiny_font();
   std::vector<std::size_t> order(points.at.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -34,10 +35,12 @@ void draw_labels(Sheet& sheet, const Points& points, const std::vector<std::stri
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return away(a) > away(b); });
   if (order.size() > 600) order.resize(600);
   std::vector<Box> taken;
-  for (const auto i : order) taken.push_back({points.at[i].x - radius, points.at[i].y - radius, 2 * radius, 2 * radius});
+  for (const auto i : order)
+    taken.push_back({points.at[i].x - radius, points.at[i].y - radius, 2 * radius, 2 * radius});
   const auto free = [&](const Box& box) {
     for (const auto& other : taken)
-      if (box.x < other.right() && other.x < box.right() && box.y < other.bottom() && other.y < box.bottom()) return false;
+      if (box.x < other.right() && other.x < box.right() && box.y < other.bottom() && other.y < box.bottom())
+        return false;
     return box.x >= plot.x && box.right() <= plot.right() && box.y >= plot.y && box.bottom() <= plot.bottom();
   };
   for (const auto i : order) {
@@ -67,9 +70,11 @@ double layout_scatter(Sheet& sheet, const engine::Report& report, const Box& are
   axes.y = range_of(ys.values, 1 - view.y1, 1 - view.y0);
   axes.x_title = value_title(xs);
   axes.y_title = value_title(ys);
-  const bool colored = report.arrays.size() > 2 && usable(report.arrays[2], 1) && report.arrays[2].values.size() == xs.values.size();
+  const bool colored =
+      report.arrays.size() > 2 && usable(report.arrays[2], 1) && report.arrays[2].values.size() == xs.values.size();
   const std::vector<float>* colors = colored ? &report.arrays[2].values : nullptr;
-  const ValueRange color_range = colored ? choose_range(*colors, sheet.options.range, sheet.options.lo, sheet.options.hi) : ValueRange{};
+  const ValueRange color_range =
+      colored ? choose_range(*colors, sheet.options.range, sheet.options.lo, sheet.options.hi) : ValueRange{};
   const double bar = colored ? 30 + color_bar_room(sheet, color_range) + line_height(sheet.style.label_font()) : 0;
   const Box room{area.x, area.y, area.w - bar, area.h > 0 ? area.h : std::min(420.0, (area.w - bar) * 0.72)};
   axes.x_ticks = ticks(axes.x, std::max(2, static_cast<int>(room.w / 80)));
@@ -96,7 +101,8 @@ double layout_scatter(Sheet& sheet, const engine::Report& report, const Box& are
   if (!labels.empty()) draw_labels(sheet, points, labels, plot, radius);
   sheet.unclip();
   if (colored)
-    draw_color_bar(sheet, map, color_range, {room.right() + 14, plot.y, 10, std::min(plot.h, 200.0)}, value_title(report.arrays[2]),
+    draw_color_bar(sheet, map, color_range, {room.right() + 14, plot.y, 10, std::min(plot.h, 200.0)},
+                   value_title(report.arrays[2]),
                    std::all_of(colors->begin(), colors->end(), [](float v) { return v == std::round(v); }));
   sheet.list.plot = plot;
   return room.h;

@@ -15,7 +15,7 @@ constexpr std::size_t kMostRows = 5000;
 struct Printed {
   std::vector<std::string> heads;
   std::vector<std::vector<std::string>> rows;
-  std::vector<bool> number;   ///< column is aligned to the right
+  std::vector<bool> number;  ///< column is aligned to the right
   std::size_t left_out = 0;
 };
 
@@ -27,7 +27,8 @@ std::string spaced(std::string name) {
 Printed print(const engine::Table& table) {
   Printed out;
   for (const auto& column : table.columns) {
-    out.heads.push_back(spaced(column.name) + (column.unit.empty() || column.unit == "bytes" ? "" : " (" + column.unit + ")"));
+    out.heads.push_back(spaced(column.name) +
+                        (column.unit.empty() || column.unit == "bytes" ? "" : " (" + column.unit + ")"));
     out.number.push_back(true);
   }
   const auto shown = std::min(table.rows.size(), kMostRows);
@@ -53,9 +54,11 @@ Printed print(const engine::Table& table) {
 }
 
 Printed print(const std::vector<engine::Metric>& metrics) {
-  const bool compared = std::any_of(metrics.begin(), metrics.end(), [](const auto& m) { return m.before.has_value(); });
+  const bool compared =
+      std::any_of(metrics.begin(), metrics.end(), [](const auto& m) { return m.before.has_value(); });
   Printed out;
-  out.heads = compared ? std::vector<std::string>{"", "now", "before", "change"} : std::vector<std::string>{"", "value"};
+  out.heads =
+      compared ? std::vector<std::string>{"", "now", "before", "change"} : std::vector<std::string>{"", "value"};
   out.number = compared ? std::vector<bool>{false, true, true, true} : std::vector<bool>{false, true};
   for (const auto& m : metrics) {
     std::vector<std::string> row{spaced(m.name), format_with_unit(m.value, m.unit)};
@@ -120,7 +123,8 @@ double draw(Sheet& sheet, const Printed& table, const Box& area, const char* tag
   }
   sheet.line({area.x, y}, {right, y}, sheet.style.muted, sheet.style.hairline);
   if (table.left_out > 0) {
-    sheet.text_middle({area.x, y + pitch / 2}, fmt::format("{} more rows are in the data", table.left_out), head, sheet.style.muted);
+    sheet.text_middle({area.x, y + pitch / 2}, fmt::format("{} more rows are in the data", table.left_out), head,
+                      sheet.style.muted);
     y += pitch;
   }
   return y - area.y;

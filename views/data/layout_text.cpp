@@ -12,19 +12,21 @@ using Anchor = TextItem::Anchor;
 struct ChipColors {
   const ColorMap* map = nullptr;
   ValueRange range;
-  const std::vector<float>* values = nullptr;   ///< one a token, or null
+  const std::vector<float>* values = nullptr;  ///< one a token, or null
 };
 
 ChipColors chip_colors(const Sheet& sheet, const engine::Report& report) {
   ChipColors out;
-  if (report.arrays.empty() || !usable(report.arrays[0], 1) || report.arrays[0].values.size() != report.tokens.size()) return out;
+  if (report.arrays.empty() || !usable(report.arrays[0], 1) || report.arrays[0].values.size() != report.tokens.size())
+    return out;
   out.values = &report.arrays[0].values;
   out.range = choose_range(*out.values, sheet.options.range, sheet.options.lo, sheet.options.hi);
   out.map = &map_for(sheet, is_diverging(sheet.options, *out.values));
   return out;
 }
 
-void draw_chip(Sheet& sheet, const engine::TokenLabel& token, const std::string& text, const Box& box, const ChipColors& colors, std::size_t i) {
+void draw_chip(Sheet& sheet, const engine::TokenLabel& token, const std::string& text, const Box& box,
+               const ChipColors& colors, std::size_t i) {
   Color fill = sheet.style.raised, ink = token.special ? sheet.style.muted : sheet.style.text;
   if (colors.values) {
     const float v = (*colors.values)[i];

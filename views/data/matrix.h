@@ -9,7 +9,7 @@ namespace vitrine::views {
 /// One matrix to draw; `values` is row-major [rows, cols], NaN where nothing is shown.
 struct Cells {
   const engine::Array* array = nullptr;
-  int index = 0;               ///< which of the report's arrays
+  int index = 0;  ///< which of the report's arrays
   int rows = 0, cols = 0;
   std::vector<float> values;
 };

@@ -56,10 +56,12 @@ double ValueRange::value(double u) const {
   return scale == Scale::Log ? lo * std::pow(hi / lo, u) : lo + (hi - lo) * u;
 }
 
-ValueRange choose_range(std::span<const float> values, RangeMode mode, std::optional<double> lo, std::optional<double> hi) {
+ValueRange choose_range(std::span<const float> values, RangeMode mode, std::optional<double> lo,
+                        std::optional<double> hi) {
   const Extent e = extent(values);
   if (mode == RangeMode::Log) return log_range(e, lo, hi);
-  if (mode == RangeMode::Manual) return opened({lo.value_or(e.empty() ? 0 : e.min), hi.value_or(e.empty() ? 1 : e.max)});
+  if (mode == RangeMode::Manual)
+    return opened({lo.value_or(e.empty() ? 0 : e.min), hi.value_or(e.empty() ? 1 : e.max)});
   if (e.empty()) return mode == RangeMode::Symmetric ? ValueRange{-1, 1} : ValueRange{0, 1};
   if (mode == RangeMode::Symmetric || (e.min < 0 && e.max > 0)) {
     double m = hi && mode == RangeMode::Symmetric ? std::abs(*hi) : std::max(std::abs(e.min), std::abs(e.max));

@@ -21,10 +21,10 @@ struct ValueRange {
 
 /// Picks a range from the finite values.
 ///
-/// Automatic: from 0 (or from the minimum, when that is above a quarter of the maximum) to the maximum; symmetric about 0
-/// when values of both signs are present. Manual: `lo` and `hi`; an end that is not given is taken from the values.
-/// Log: smallest to largest value above zero, at most six decades unless `lo` is given. Symmetric: -m to m with
-/// m = |hi| or the largest magnitude. Always hi > lo, also for constant or empty data. Cost: one pass.
+/// Automatic: from 0 (or from the minimum, when that is above a quarter of the maximum) to the maximum; symmetric
+/// about 0 when values of both signs are present. Manual: `lo` and `hi`; an end that is not given is taken from the
+/// values. Log: smallest to largest value above zero, at most six decades unless `lo` is given. Symmetric: -m to m
+/// with m = |hi| or the largest magnitude. Always hi > lo, also for constant or empty data. Cost: one pass.
 [[nodiscard]] ValueRange choose_range(std::span<const float> values, RangeMode mode, std::optional<double> lo = {},
                                       std::optional<double> hi = {});
 

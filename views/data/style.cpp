@@ -76,7 +76,8 @@ engine::Result<Style> parse_style(std::string_view json_text, Medium medium) {
   if (const auto sizes = object.find(key); sizes != object.end() && sizes->is_object()) read_sizes(*sizes, style);
   const auto map_name = [&](const char* name, std::string& into) {
     if (const auto maps = object.find("maps"); maps != object.end() && maps->is_object())
-      if (const auto found = maps->find(name); found != maps->end() && found->is_string()) into = found->get<std::string>();
+      if (const auto found = maps->find(name); found != maps->end() && found->is_string())
+        into = found->get<std::string>();
   };
   map_name("sequential", style.sequential);
   map_name("diverging", style.diverging);
@@ -86,7 +87,8 @@ engine::Result<Style> parse_style(std::string_view json_text, Medium medium) {
 
 const Style& builtin_style(std::string_view name, Medium medium) {
   const auto make = [](std::string_view text, Medium m) { return parse_style(text, m).value_or(Style{}); };
-  static const Style dark = make(kEmbeddedDarkTheme, Medium::Screen), light = make(kEmbeddedLightTheme, Medium::Screen);
+  static const Style dark = make(kEmbeddedDarkTheme, Medium::Screen),
+                     light = make(kEmbeddedLightTheme, Medium::Screen);
   static const Style dark_print = make(kEmbeddedDarkTheme, Medium::Print);
   static const Style light_print = make(kEmbeddedLightTheme, Medium::Print);
   if (name == "dark") return medium == Medium::Screen ? dark : dark_print;

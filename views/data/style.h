@@ -14,14 +14,14 @@ namespace vitrine::views {
 struct Style {
   std::string name;
   bool dark = false;
-  Color window, surface, raised, field;            ///< window, plot and panel, buttons and headers, inputs
-  Color text, muted, faint, border;                ///< faint: grid lines
+  Color window, surface, raised, field;  ///< window, plot and panel, buttons and headers, inputs
+  Color text, muted, faint, border;      ///< faint: grid lines
   Color accent, on_accent, warning, error, good;
-  Color missing;                                   ///< cells without a value
-  std::vector<Color> series;                       ///< categories; told apart also by the colour blind
+  Color missing;              ///< cells without a value
+  std::vector<Color> series;  ///< categories; told apart also by the colour blind
   std::string sequential = "viridis", diverging = "balance", thumbnails = "viridis";
-  double title = 14, body = 12, small = 11, tiny = 9.5;   ///< font sizes in pixels
-  double line = 1.5, hairline = 1, space = 8;             ///< strokes and the unit of spacing, pixels
+  double title = 14, body = 12, small = 11, tiny = 9.5;  ///< font sizes in pixels
+  double line = 1.5, hairline = 1, space = 8;            ///< strokes and the unit of spacing, pixels
 
   [[nodiscard]] Font title_font() const { return {title, true, Font::Face::Sans, false}; }
   [[nodiscard]] Font body_font() const { return {body, false, Font::Face::Sans, false}; }

@@ -106,7 +106,8 @@ std::string format_value(double value, int digits) {
   if (value == std::round(value) && size < 1e6) return with_minus(fmt::format("{:.0f}", value));
   if (size >= 1e6 || size < 1e-4) return with_minus(exponent(value, digits));
   const int before = static_cast<int>(std::floor(std::log10(size))) + 1;
-  return with_minus(fmt::format("{:.{}f}", value, std::clamp(std::max(digits - std::max(before, 0), 2 - before), 0, 8)));
+  return with_minus(
+      fmt::format("{:.{}f}", value, std::clamp(std::max(digits - std::max(before, 0), 2 - before), 0, 8)));
 }
 
 std::string format_compact(double value) {

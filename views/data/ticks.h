@@ -10,11 +10,11 @@ namespace vitrine::views {
 struct Tick {
   double value = 0;
   std::string label;
-  bool minor = false;   ///< drawn without a label
+  bool minor = false;  ///< drawn without a label
 };
 
-/// Round numbers (1, 2, 2.5 or 5 times a power of ten) inside the range, about `wanted` of them, labelled with equal digits.
-/// A logarithmic range gets powers of ten, and 2 and 5 times them where fewer than `wanted` would remain.
+/// Round numbers (1, 2, 2.5 or 5 times a power of ten) inside the range, about `wanted` of them, labelled with equal
+/// digits. A logarithmic range gets powers of ten, and 2 and 5 times them where fewer than `wanted` would remain.
 [[nodiscard]] std::vector<Tick> ticks(const ValueRange& range, int wanted);
 
 /// Step for whole-number positions so that at most `wanted` of `count` are labelled: 1, 2, 5, 10, ...

@@ -26,7 +26,9 @@ using engine::fail_file;
 constexpr double kPixelsPerMm = 96 / 25.4;
 constexpr double kMostPixels = 4e8;
 
-std::string ending(const std::string& path) { return QFileInfo(QString::fromStdString(path)).suffix().toLower().toStdString(); }
+std::string ending(const std::string& path) {
+  return QFileInfo(QString::fromStdString(path)).suffix().toLower().toStdString();
+}
 
 engine::Status check(const ExportOptions& options) {
   if (!(options.width_mm >= 20 && options.width_mm <= 2000))
@@ -34,7 +36,8 @@ engine::Status check(const ExportOptions& options) {
   if (!(options.dpi >= 36 && options.dpi <= 2400))
     return fail(ErrorCode::Usage, fmt::format("expected a resolution of 36 to 2400 dpi, came {}", options.dpi));
   if (options.height_mm != 0 && !(options.height_mm >= 10 && options.height_mm <= 5000))
-    return fail(ErrorCode::Usage, fmt::format("expected a figure height of 10 to 5000 mm, came {}", options.height_mm));
+    return fail(ErrorCode::Usage,
+                fmt::format("expected a figure height of 10 to 5000 mm, came {}", options.height_mm));
   if (options.theme != "light" && options.theme != "dark")
     return fail(ErrorCode::Usage, fmt::format("expected the theme light or dark, came '{}'", options.theme));
   if (!qGuiApp) return fail(ErrorCode::Internal, "expected a running QGuiApplication to draw a figure, came none");
@@ -45,10 +48,14 @@ engine::Result<QByteArray> png(const DisplayList& list, double dpi, const QStrin
   const double scale = dpi / 96;
   const double wide = std::ceil(list.width * scale), high = std::ceil(list.height * scale);
   if (wide * high > kMostPixels)
-    return fail(ErrorCode::DoesNotFit, fmt::format("expected at most {:.0f} megapixels, came {:.0f}; choose a lower resolution or a vector format",
-                                                   kMostPixels / 1e6, wide * high / 1e6));
+    return fail(
+        ErrorCode::DoesNotFit,
+        fmt::format("expected at most {:.0f} megapixels, came {:.0f}; choose a lower resolution or a vector format",
+                    kMostPixels / 1e6, wide * high / 1e6));
   QImage image(static_cast<int>(wide), static_cast<int>(high), QImage::Format_ARGB32_Premultiplied);
-  if (image.isNull()) return fail(ErrorCode::DoesNotFit, fmt::format("expected memory for a {:.0f} x {:.0f} picture, came none", wide, high));
+  if (image.isNull())
+    return fail(ErrorCode::DoesNotFit,
+                fmt::format("expected memory for a {:.0f} x {:.0f} picture, came none", wide, high));
   image.fill(Qt::transparent);
   image.setDotsPerMeterX(static_cast<int>(std::lround(dpi / 0.0254)));
   image.setDotsPerMeterY(image.dotsPerMeterX());
@@ -90,7 +97,8 @@ engine::Status write_atomically(const std::string& path, const char* bytes, std:
   QSaveFile file(QString::fromStdString(path));
   const auto count = static_cast<qint64>(size);
   if (!file.open(QIODevice::WriteOnly) || file.write(bytes, count) != count || !file.commit())
-    return fail_file(ErrorCode::FileMissing, path, fmt::format("expected to write the file, came: {}", file.errorString().toStdString()));
+    return fail_file(ErrorCode::FileMissing, path,
+                     fmt::format("expected to write the file, came: {}", file.errorString().toStdString()));
   return {};
 }
 
@@ -110,7 +118,8 @@ engine::Status export_figure(const engine::Report& report, const ExportOptions& 
   const DisplayList list = export_layout(report, options);
   const QString title = QString::fromStdString(report.title);
   if (format == "svg") {
-    const auto text = to_svg(list, {report.title, report.subtitle + (report.verified.how.empty() ? "" : " " + report.verified.how + ".")});
+    const auto text = to_svg(
+        list, {report.title, report.subtitle + (report.verified.how.empty() ? "" : " " + report.verified.how + ".")});
     return write_atomically(path, text.data(), text.size());
   }
   QByteArray bytes;

@@ -14,7 +14,7 @@
 namespace vitrine::views {
 namespace {
 
-constexpr double kClosest = 1.0 / 400;   ///< smallest part of the data in view
+constexpr double kClosest = 1.0 / 400;  ///< smallest part of the data in view
 
 /// Moves a span of the whole into [0, 1] and keeps it at least `kClosest` long.
 void settle(double& lo, double& hi) {
@@ -28,7 +28,8 @@ void settle(double& lo, double& hi) {
 
 bool FigureView::bands_by_default() const {
   const auto k = kind();
-  return k == engine::PictureKind::Scatter || k == engine::PictureKind::HeatMap || k == engine::PictureKind::MatrixGrid;
+  return k == engine::PictureKind::Scatter || k == engine::PictureKind::HeatMap ||
+         k == engine::PictureKind::MatrixGrid;
 }
 
 void FigureView::set_viewport(Viewport view) {
@@ -120,7 +121,9 @@ void FigureView::mouseDoubleClickEvent(QMouseEvent*) {
 
 void FigureView::show_hint(const QPointF& position) {
   const auto found = hit_at(position);
-  const bool same = found.has_value() == hover_.has_value() && (!found || (found->tag == hover_->tag && found->index == hover_->index && found->array == hover_->array));
+  const bool same =
+      found.has_value() == hover_.has_value() &&
+      (!found || (found->tag == hover_->tag && found->index == hover_->index && found->array == hover_->array));
   if (same) return;
   hover_ = found;
   update();
@@ -144,8 +147,10 @@ void FigureView::leaveEvent(QEvent*) {
 std::optional<std::string> FigureView::neighbour(int rows, int columns) const {
   if (!cursor_) {
     const auto k = kind();
-    const bool matrix = k == engine::PictureKind::Matrix || k == engine::PictureKind::HeatMap || k == engine::PictureKind::ImageOverlay;
-    for (const char* first : {"head 0 0", "cell 0 0", "patch 0 0", "bar 0", "row 0", "token 0", "query 0", "point 0", "line 0 0"})
+    const bool matrix = k == engine::PictureKind::Matrix || k == engine::PictureKind::HeatMap ||
+                        k == engine::PictureKind::ImageOverlay;
+    for (const char* first :
+         {"head 0 0", "cell 0 0", "patch 0 0", "bar 0", "row 0", "token 0", "query 0", "point 0", "line 0 0"})
       if (find_box(list_, first) && (!matrix || std::string(first) != "row 0")) return first;
     return std::nullopt;
   }
@@ -193,17 +198,25 @@ void FigureView::move_cursor(int rows, int columns) {
 }
 
 void FigureView::keyPressEvent(QKeyEvent* event) {
-  const QPointF middle = list_.plot ? QPointF(list_.plot->center().x, list_.plot->center().y) : QPointF(rect().center());
+  const QPointF middle =
+      list_.plot ? QPointF(list_.plot->center().x, list_.plot->center().y) : QPointF(rect().center());
   const bool scrolling = bar_->maximum() > 0;
   switch (event->key()) {
-    case Qt::Key_Up: return move_cursor(-1, 0);
-    case Qt::Key_Down: return move_cursor(1, 0);
-    case Qt::Key_Left: return move_cursor(0, -1);
-    case Qt::Key_Right: return move_cursor(0, 1);
+    case Qt::Key_Up:
+      return move_cursor(-1, 0);
+    case Qt::Key_Down:
+      return move_cursor(1, 0);
+    case Qt::Key_Left:
+      return move_cursor(0, -1);
+    case Qt::Key_Right:
+      return move_cursor(0, 1);
     case Qt::Key_Plus:
-    case Qt::Key_Equal: return zoom_at(middle, 0.7);
-    case Qt::Key_Minus: return zoom_at(middle, 1 / 0.7);
-    case Qt::Key_0: return reset_view();
+    case Qt::Key_Equal:
+      return zoom_at(middle, 0.7);
+    case Qt::Key_Minus:
+      return zoom_at(middle, 1 / 0.7);
+    case Qt::Key_0:
+      return reset_view();
     case Qt::Key_Return:
     case Qt::Key_Enter:
     case Qt::Key_Space:
@@ -217,7 +230,9 @@ void FigureView::keyPressEvent(QKeyEvent* event) {
       break;
     case Qt::Key_PageDown:
     case Qt::Key_PageUp:
-      if (scrolling) return bar_->triggerAction(event->key() == Qt::Key_PageDown ? QScrollBar::SliderPageStepAdd : QScrollBar::SliderPageStepSub);
+      if (scrolling)
+        return bar_->triggerAction(event->key() == Qt::Key_PageDown ? QScrollBar::SliderPageStepAdd
+                                                                    : QScrollBar::SliderPageStepSub);
       break;
     case Qt::Key_Home:
       if (scrolling) return bar_->setValue(0);
@@ -225,7 +240,8 @@ void FigureView::keyPressEvent(QKeyEvent* event) {
     case Qt::Key_End:
       if (scrolling) return bar_->setValue(bar_->maximum());
       break;
-    default: break;
+    default:
+      break;
   }
   QWidget::keyPressEvent(event);
 }

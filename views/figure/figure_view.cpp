@@ -134,14 +134,16 @@ void FigureView::draw_overlay(QPainter& painter) const {
   const bool framed = list_.plot.has_value();
   if (framed) {
     painter.save();
-    painter.setClipRect(QRectF(list_.plot->x - 5, list_.plot->y - 5 - offset(), list_.plot->w + 10, list_.plot->h + 10));
+    painter.setClipRect(
+        QRectF(list_.plot->x - 5, list_.plot->y - 5 - offset(), list_.plot->w + 10, list_.plot->h + 10));
   }
   if (hover_ && drag_ != Drag::Band)
     if (const auto box = find_box(list_, hover_->tag, hover_->array)) {
       const bool row = hover_->kind == "row" || hover_->kind == "metric" || hover_->kind == "bar";
       const QRectF r(box->x, box->y - offset(), box->w, box->h);
       if (row) painter.fillRect(r, to_qcolor(with_alpha(style_.accent, 0.10)));
-      else if (hover_->kind != "line" && hover_->kind != "path" && find_box(list_, hover_->tag, hover_->array)) outline(*box, to_qcolor(style_.text), 1);
+      else if (hover_->kind != "line" && hover_->kind != "path" && find_box(list_, hover_->tag, hover_->array))
+        outline(*box, to_qcolor(style_.text), 1);
     }
   if (cursor_ && hasFocus())
     if (const auto box = find_box(list_, cursor_->tag, cursor_->array)) outline(*box, to_qcolor(style_.accent), 2);
@@ -165,7 +167,9 @@ void FigureView::resizeEvent(QResizeEvent*) {
 }
 
 void FigureView::changeEvent(QEvent* event) {
-  if (event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange || event->type() == QEvent::FontChange) invalidate();
+  if (event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange ||
+      event->type() == QEvent::FontChange)
+    invalidate();
   QWidget::changeEvent(event);
 }
 

@@ -17,12 +17,11 @@ namespace vitrine::views {
 
 /// A report as a figure on the screen: the same geometry as in an exported file.
 ///
-/// Mouse: hover shows the value; click selects; the wheel zooms (matrices, scatters, curves) or scrolls (tables, tokens,
-/// text, lines); dragging moves a zoomed figure, or draws a rubber band over heat maps and scatters (with Shift: over
-/// anything); double click shows all again.
-/// Keyboard: arrows move the cursor cell, Enter clicks it, + and - zoom, 0 shows all, PgUp, PgDn, Home and End scroll,
-/// Escape clears the cursor.
-/// Colours come from the widget's palette. Cost of a repaint: drawing only; a new layout is made when something changed.
+/// Mouse: hover shows the value; click selects; the wheel zooms (matrices, scatters, curves) or scrolls (tables,
+/// tokens, text, lines); dragging moves a zoomed figure, or draws a rubber band over heat maps and scatters (with
+/// Shift: over anything); double click shows all again. Keyboard: arrows move the cursor cell, Enter clicks it, + and
+/// - zoom, 0 shows all, PgUp, PgDn, Home and End scroll, Escape clears the cursor. Colours come from the widget's
+/// palette. Cost of a repaint: drawing only; a new layout is made when something changed.
 class FigureView : public QWidget {
   Q_OBJECT
  public:
@@ -52,10 +51,10 @@ class FigureView : public QWidget {
 
  signals:
   void hovered(const vitrine::views::Hit& hit, const QString& description);
-  void left();                                                     ///< nothing is pointed at any more
+  void left();  ///< nothing is pointed at any more
   void clicked(const vitrine::views::Hit& hit, Qt::KeyboardModifiers modifiers);
   void cursor_moved(const vitrine::views::Hit& hit, const QString& description);
-  void brushed(const std::vector<vitrine::views::Hit>& hits);      ///< inside a rubber band; empty: cleared
+  void brushed(const std::vector<vitrine::views::Hit>& hits);  ///< inside a rubber band; empty: cleared
   void view_changed(const vitrine::views::Viewport& view);
 
  protected:

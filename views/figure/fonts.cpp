@@ -19,7 +19,7 @@ QString first_installed(std::initializer_list<const char*> names, QFontDatabase:
 struct Metrics {
   SizedFont sized;
   QFontMetricsF metrics;
-  qreal digit = 0;   ///< advance of the widest digit
+  qreal digit = 0;  ///< advance of the widest digit
 };
 
 const Metrics& metrics(const Font& font) {

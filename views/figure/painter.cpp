@@ -23,8 +23,8 @@ bool fits_raster(const Raster& raster) {
 QImage to_image(const Raster& raster) {
   if (!fits_raster(raster)) return {};
   static_assert(sizeof(Color) == 4);
-  const QImage view(reinterpret_cast<const uchar*>(raster.pixels.data()), raster.width, raster.height, 4 * raster.width,
-                    QImage::Format_RGBA8888);
+  const QImage view(reinterpret_cast<const uchar*>(raster.pixels.data()), raster.width, raster.height,
+                    4 * raster.width, QImage::Format_RGBA8888);
   return view.convertToFormat(QImage::Format_ARGB32_Premultiplied);
 }
 
@@ -98,7 +98,8 @@ void FigurePainter::draw_path(QPainter& painter, const PathItem& item) const {
   const bool stroked = item.stroke.a > 0 && item.width > 0;
   QPen pen(Qt::NoPen);
   if (stroked) {
-    pen = QPen(to_qcolor(item.stroke), item.width, item.dashed ? Qt::DashLine : Qt::SolidLine, Qt::FlatCap, Qt::RoundJoin);
+    pen = QPen(to_qcolor(item.stroke), item.width, item.dashed ? Qt::DashLine : Qt::SolidLine, Qt::FlatCap,
+               Qt::RoundJoin);
   }
   painter.setPen(pen);
   painter.setBrush(item.fill.a ? QBrush(to_qcolor(item.fill)) : QBrush(Qt::NoBrush));
@@ -108,7 +109,8 @@ void FigurePainter::draw_path(QPainter& painter, const PathItem& item) const {
     // Straight hairlines on whole pixels are sharp.
     const bool level = polygon[0].y() == polygon[1].y(), plumb = polygon[0].x() == polygon[1].x();
     if ((level || plumb) && item.width == 1)
-      for (auto& p : polygon) p = QPointF(plumb ? std::floor(p.x()) + 0.5 : p.x(), level ? std::floor(p.y()) + 0.5 : p.y());
+      for (auto& p : polygon)
+        p = QPointF(plumb ? std::floor(p.x()) + 0.5 : p.x(), level ? std::floor(p.y()) + 0.5 : p.y());
   }
   if (item.closed) painter.drawPolygon(polygon);
   else painter.drawPolyline(polygon);
@@ -137,8 +139,10 @@ void FigurePainter::draw_cells(QPainter& painter, const CellsItem& item) {
   const double w = item.box.w / item.raster->width, h = item.box.h / item.raster->height;
   for (int r = 0; r < item.raster->height; ++r)
     for (int c = 0; c < item.raster->width; ++c) {
-      const auto at = static_cast<std::size_t>(r) * static_cast<std::size_t>(item.raster->width) + static_cast<std::size_t>(c);
-      painter.fillRect(QRectF(item.box.x + c * w, item.box.y + r * h, w - item.gap, h - item.gap), to_qcolor(item.raster->pixels[at]));
+      const auto at =
+          static_cast<std::size_t>(r) * static_cast<std::size_t>(item.raster->width) + static_cast<std::size_t>(c);
+      painter.fillRect(QRectF(item.box.x + c * w, item.box.y + r * h, w - item.gap, h - item.gap),
+                       to_qcolor(item.raster->pixels[at]));
     }
 }
 

@@ -43,7 +43,9 @@ std::string opacity(const char* name, Color c) {
   return c.a == 255 ? std::string() : fmt::format(" {}=\"{}\"", name, num(c.a / 255.0));
 }
 
-std::string fill_of(Color c) { return c.a == 0 ? " fill=\"none\"" : fmt::format(" fill=\"{}\"{}", hex(c), opacity("fill-opacity", c)); }
+std::string fill_of(Color c) {
+  return c.a == 0 ? " fill=\"none\"" : fmt::format(" fill=\"{}\"{}", hex(c), opacity("fill-opacity", c));
+}
 
 std::string stroke_of(Color c, double width) {
   if (c.a == 0 || width <= 0) return {};
@@ -76,11 +78,13 @@ class Writer {
     if ((r.fill.a == 0 && !stroked) || !finite(r.box)) return;
     const auto paint = fill_of(r.fill) + stroke_of(r.stroke, r.stroke_width);
     if (r.radius > 0 && r.box.w == r.box.h && r.radius >= r.box.w / 2) {
-      out("<circle cx=\"{}\" cy=\"{}\" r=\"{}\"{}/>\n", num(r.box.center().x), num(r.box.center().y), num(r.box.w / 2), paint);
+      out("<circle cx=\"{}\" cy=\"{}\" r=\"{}\"{}/>\n", num(r.box.center().x), num(r.box.center().y), num(r.box.w / 2),
+          paint);
       return;
     }
     const auto round = r.radius > 0 ? fmt::format(" rx=\"{}\"", num(r.radius)) : "";
-    out("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"{}{}/>\n", num(r.box.x), num(r.box.y), num(r.box.w), num(r.box.h), round, paint);
+    out("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"{}{}/>\n", num(r.box.x), num(r.box.y), num(r.box.w),
+        num(r.box.h), round, paint);
   }
 
   void write(const PathItem& p) {
@@ -90,18 +94,21 @@ class Writer {
       points += fmt::format("{}{},{}", points.empty() ? "" : " ", num(q.x), num(q.y));
     }
     if (p.points.size() < 2 || points.empty()) return;
-    out("<{} points=\"{}\"{}{}{}/>\n", p.closed ? "polygon" : "polyline", points, fill_of(p.fill), stroke_of(p.stroke, p.width),
-        p.dashed ? " stroke-dasharray=\"4 3\"" : "");
+    out("<{} points=\"{}\"{}{}{}/>\n", p.closed ? "polygon" : "polyline", points, fill_of(p.fill),
+        stroke_of(p.stroke, p.width), p.dashed ? " stroke-dasharray=\"4 3\"" : "");
   }
 
   void write(const TextItem& t) {
     if (!finite({t.at.x, t.at.y, t.angle, t.font.size})) return;
     static constexpr const char* kAnchor[] = {"", " text-anchor=\"middle\"", " text-anchor=\"end\""};
-    const auto turn = t.angle == 0 ? "" : fmt::format(" transform=\"rotate({} {} {})\"", num(t.angle), num(t.at.x), num(t.at.y));
-    const auto classes = fmt::format("{}{}{}", t.font.face == Font::Face::Mono ? "m" : "s", t.font.tabular ? " t" : "", t.font.bold ? " b" : "");
+    const auto turn =
+        t.angle == 0 ? "" : fmt::format(" transform=\"rotate({} {} {})\"", num(t.angle), num(t.at.x), num(t.at.y));
+    const auto classes = fmt::format("{}{}{}", t.font.face == Font::Face::Mono ? "m" : "s", t.font.tabular ? " t" : "",
+                                     t.font.bold ? " b" : "");
     const bool spaced = t.text.find("  ") != std::string::npos || t.text.starts_with(' ');
-    out("<text x=\"{}\" y=\"{}\" class=\"{}\" font-size=\"{}\"{}{}{}{}>{}</text>\n", num(t.at.x), num(t.at.y), classes, num(t.font.size),
-        fill_of(t.color), kAnchor[static_cast<int>(t.anchor)], turn, spaced ? " xml:space=\"preserve\"" : "", escaped(t.text));
+    out("<text x=\"{}\" y=\"{}\" class=\"{}\" font-size=\"{}\"{}{}{}{}>{}</text>\n", num(t.at.x), num(t.at.y), classes,
+        num(t.font.size), fill_of(t.color), kAnchor[static_cast<int>(t.anchor)], turn,
+        spaced ? " xml:space=\"preserve\"" : "", escaped(t.text));
   }
 
   void write(const ImageItem& i) {
@@ -115,17 +122,19 @@ class Writer {
     body_ += "<g shape-rendering=\"crispEdges\">\n";
     for (int r = 0; r < c.raster->height; ++r)
       for (int k = 0; k < c.raster->width; ++k) {
-        const Color fill = c.raster->pixels[static_cast<std::size_t>(r) * static_cast<std::size_t>(c.raster->width) + static_cast<std::size_t>(k)];
-        out("<rect class=\"cell\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"{}/>\n", num(c.box.x + k * w), num(c.box.y + r * h),
-            num(w - c.gap), num(h - c.gap), fill_of(fill));
+        const Color fill = c.raster->pixels[static_cast<std::size_t>(r) * static_cast<std::size_t>(c.raster->width) +
+                                            static_cast<std::size_t>(k)];
+        out("<rect class=\"cell\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"{}/>\n", num(c.box.x + k * w),
+            num(c.box.y + r * h), num(w - c.gap), num(h - c.gap), fill_of(fill));
       }
     body_ += "</g>\n";
   }
 
   void write(const ClipBegin& c) {
     const int id = ++clips_;
-    out("<clipPath id=\"clip{}\"><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/></clipPath>\n<g clip-path=\"url(#clip{})\">\n", id,
-        num(c.box.x), num(c.box.y), num(c.box.w), num(c.box.h), id);
+    out("<clipPath id=\"clip{}\"><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/></clipPath>\n<g "
+        "clip-path=\"url(#clip{})\">\n",
+        id, num(c.box.x), num(c.box.y), num(c.box.w), num(c.box.h), id);
     ++open_;
   }
 
@@ -137,8 +146,10 @@ class Writer {
 
   void image(const Box& box, const QImage& picture, bool smooth) {
     if (picture.isNull()) return;
-    out("<image x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\"{} xlink:href=\"data:image/png;base64,{}\"/>\n",
-        num(box.x), num(box.y), num(box.w), num(box.h), smooth ? "" : " style=\"image-rendering:pixelated\"", embedded_png(picture));
+    out("<image x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\"{} "
+        "xlink:href=\"data:image/png;base64,{}\"/>\n",
+        num(box.x), num(box.y), num(box.w), num(box.h), smooth ? "" : " style=\"image-rendering:pixelated\"",
+        embedded_png(picture));
   }
 
   template <class... Args>
@@ -154,7 +165,8 @@ class Writer {
 std::int64_t cell_count(const DisplayList& list) {
   std::int64_t count = 0;
   for (const auto& item : list.items)
-    if (const auto* c = std::get_if<CellsItem>(&item); c && c->raster) count += std::int64_t{c->raster->width} * c->raster->height;
+    if (const auto* c = std::get_if<CellsItem>(&item); c && c->raster)
+      count += std::int64_t{c->raster->width} * c->raster->height;
   return count;
 }
 
@@ -172,13 +184,15 @@ std::string to_svg(const DisplayList& list, const SvgOptions& options) {
       "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" version=\"1.1\" "
       "width=\"{}mm\" height=\"{}mm\" viewBox=\"0 0 {} {}\">\n",
       num(list.width * mm), num(list.height * mm), num(list.width), num(list.height));
-  svg += fmt::format("<title>{}</title>\n<desc>{}{}</desc>\n", escaped(options.title), escaped(options.description), embed ? fmt::format(" The {} cells are embedded as an image.", cells) : "");
+  svg += fmt::format("<title>{}</title>\n<desc>{}{}</desc>\n", escaped(options.title), escaped(options.description),
+                     embed ? fmt::format(" The {} cells are embedded as an image.", cells) : "");
   svg +=
       "<style>\n.s{font-family:Inter,'DejaVu Sans',Helvetica,Arial,sans-serif}\n"
       ".m{font-family:'JetBrains Mono','DejaVu Sans Mono',Menlo,Consolas,monospace}\n"
       ".b{font-weight:600}\n.t{font-variant-numeric:tabular-nums;font-feature-settings:'tnum'}\n</style>\n";
   if (list.background.a > 0)
-    svg += fmt::format("<rect class=\"background\" width=\"{}\" height=\"{}\"{}/>\n", num(list.width), num(list.height), fill_of(list.background));
+    svg += fmt::format("<rect class=\"background\" width=\"{}\" height=\"{}\"{}/>\n", num(list.width),
+                       num(list.height), fill_of(list.background));
   return svg + body + "</svg>\n";
 }
 

@@ -7,8 +7,8 @@
 namespace vitrine::views {
 
 struct SvgOptions {
-  std::string title, description;   ///< of the document, for readers and screen readers
-  int most_cells = 10'000;          ///< figures with more cells embed their matrices as images, and the description says so
+  std::string title, description;  ///< of the document, for readers and screen readers
+  int most_cells = 10'000;  ///< figures with more cells embed their matrices as images, and the description says so
 };
 
 /// SVG 1.1 with real <text> elements, one <rect class="cell"> a cell of a matrix, physical size in millimetres.

@@ -17,15 +17,19 @@ double distance(Color x, Color y) {
 
 /// Machado, Oliveira and Fernandes 2009, doi:10.1109/TVCG.2009.113, severity 1, on linear RGB.
 using Matrix = std::array<std::array<double, 3>, 3>;
-constexpr Matrix kProtanopia{{{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216}, {-0.003882, -0.048116, 1.051998}}};
-constexpr Matrix kDeuteranopia{{{0.367322, 0.860646, -0.227968}, {0.280085, 0.672501, 0.047413}, {-0.011820, 0.042940, 0.968881}}};
-constexpr Matrix kTritanopia{{{1.255528, -0.076749, -0.178779}, {-0.078411, 0.930809, 0.147602}, {0.004733, 0.691367, 0.303900}}};
+constexpr Matrix kProtanopia{
+    {{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216}, {-0.003882, -0.048116, 1.051998}}};
+constexpr Matrix kDeuteranopia{
+    {{0.367322, 0.860646, -0.227968}, {0.280085, 0.672501, 0.047413}, {-0.011820, 0.042940, 0.968881}}};
+constexpr Matrix kTritanopia{
+    {{1.255528, -0.076749, -0.178779}, {-0.078411, 0.930809, 0.147602}, {0.004733, 0.691367, 0.303900}}};
 
 Color seen_by(const Matrix& m, Color c) {
   const auto linear = [](double v) { return v <= 0.04045 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4); };
   const auto back = [](double v) {
     v = std::clamp(v, 0.0, 1.0);
-    return static_cast<std::uint8_t>(std::lround(255 * (v <= 0.0031308 ? 12.92 * v : 1.055 * std::pow(v, 1 / 2.4) - 0.055)));
+    return static_cast<std::uint8_t>(
+        std::lround(255 * (v <= 0.0031308 ? 12.92 * v : 1.055 * std::pow(v, 1 / 2.4) - 0.055)));
   };
   const std::array<double, 3> in{linear(c.r / 255.0), linear(c.g / 255.0), linear(c.b / 255.0)};
   std::array<double, 3> out{};
@@ -35,7 +39,8 @@ Color seen_by(const Matrix& m, Color c) {
 }
 
 class EveryMap : public testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(ColorMap, EveryMap, testing::Values("viridis", "magma", "cividis", "ink", "grey", "balance", "dusk"),
+INSTANTIATE_TEST_SUITE_P(ColorMap, EveryMap,
+                         testing::Values("viridis", "magma", "cividis", "ink", "grey", "balance", "dusk"),
                          [](const auto& info) { return info.param; });
 
 TEST_P(EveryMap, IsBuiltInWithALicence) {
@@ -77,10 +82,14 @@ TEST_P(EveryMap, IsToldApartByTheColourBlind) {
   for (const auto& sight : {kProtanopia, kDeuteranopia, kTritanopia}) {
     for (std::size_t i = 0; i + 32 < 256; ++i) {
       const bool crosses_middle = map.kind == ColorMap::Kind::Diverging && i < 128 && i + 32 > 127;
-      if (!crosses_middle) EXPECT_GT(distance(seen_by(sight, map.table[i]), seen_by(sight, map.table[i + 32])), 0.05) << i;
+      if (!crosses_middle) {
+        EXPECT_GT(distance(seen_by(sight, map.table[i]), seen_by(sight, map.table[i + 32])), 0.05) << i;
+      }
     }
-    if (map.kind == ColorMap::Kind::Diverging)
-      EXPECT_GT(distance(seen_by(sight, map.table[40]), seen_by(sight, map.table[215])), 0.12) << "the arms look alike";
+    if (map.kind == ColorMap::Kind::Diverging) {
+      EXPECT_GT(distance(seen_by(sight, map.table[40]), seen_by(sight, map.table[215])), 0.12)
+          << "the arms look alike";
+    }
   }
 }
 
@@ -118,9 +127,11 @@ TEST(Style, KeepsTextReadable) {
     for (const Color back : {style.surface, style.window}) {
       EXPECT_GE(contrast_ratio(style.text, back), 7) << name;
       EXPECT_GE(contrast_ratio(style.muted, back), 4.5) << name;
-      for (const Color sign : {style.accent, style.warning, style.error, style.good}) EXPECT_GE(contrast_ratio(sign, back), 3) << name;
+      for (const Color sign : {style.accent, style.warning, style.error, style.good})
+        EXPECT_GE(contrast_ratio(sign, back), 3) << name;
     }
-    for (const Color series : style.series) EXPECT_GE(contrast_ratio(series, style.surface), 2.7) << name << hex(series);
+    for (const Color series : style.series)
+      EXPECT_GE(contrast_ratio(series, style.surface), 2.7) << name << hex(series);
   }
 }
 

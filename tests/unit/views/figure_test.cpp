@@ -50,7 +50,9 @@ int count(const std::string& text, const std::string& what) {
   return n;
 }
 
-std::shared_ptr<const engine::Report> share(engine::Report report) { return std::make_shared<const engine::Report>(std::move(report)); }
+std::shared_ptr<const engine::Report> share(engine::Report report) {
+  return std::make_shared<const engine::Report>(std::move(report));
+}
 
 std::string export_to(const engine::Report& report, const std::string& name, const ExportOptions& options = {}) {
   const auto path = folder() / name;
@@ -60,7 +62,8 @@ std::string export_to(const engine::Report& report, const std::string& name, con
 }
 
 class EveryReport : public testing::TestWithParam<Named> {};
-INSTANTIATE_TEST_SUITE_P(Figure, EveryReport, testing::ValuesIn(test::all_reports()), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Figure, EveryReport, testing::ValuesIn(test::all_reports()),
+                         [](const auto& info) { return info.param.name; });
 
 TEST_P(EveryReport, BecomesWellFormedSvgWithoutNaN) {
   for (const char* theme : {"light", "dark"}) {
@@ -153,7 +156,8 @@ TEST(FigureExport, RefusesInOneSentence) {
   fine.width_mm = 2000;
   fine.dpi = 2400;
   EXPECT_EQ(export_figure(report, fine, (folder() / "no.png").string()).error().code, engine::ErrorCode::DoesNotFit);
-  EXPECT_EQ(export_figure(report, {}, (folder() / "missing" / "no.svg").string()).error().code, engine::ErrorCode::FileMissing);
+  EXPECT_EQ(export_figure(report, {}, (folder() / "missing" / "no.svg").string()).error().code,
+            engine::ErrorCode::FileMissing);
 }
 
 TEST(FigureExport, LeavesNoHalfFile) {
@@ -221,7 +225,8 @@ TEST(FigureView, RubberBandGivesTheHeadsInside) {
   view.resize(600, 500);
   view.set_report(share(test::heat_map_report()));
   QSignalSpy spy(&view, &FigureView::brushed);
-  const auto a = views::find_box(view.display_list(), "cell 1 1"), b = views::find_box(view.display_list(), "cell 3 2");
+  const auto a = views::find_box(view.display_list(), "cell 1 1"),
+             b = views::find_box(view.display_list(), "cell 3 2");
   ASSERT_TRUE(a && b);
   const auto send = [&](QEvent::Type type, double x, double y) {
     QMouseEvent event(type, {x, y}, {x, y}, Qt::LeftButton, Qt::LeftButton, Qt::NoModifier);

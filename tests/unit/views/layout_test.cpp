@@ -45,7 +45,8 @@ bool says(const DisplayList& list, const std::string& what) {
 }
 
 class EveryLayout : public testing::TestWithParam<test::Named> {};
-INSTANTIATE_TEST_SUITE_P(Layout, EveryLayout, testing::ValuesIn(test::all_reports()), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Layout, EveryLayout, testing::ValuesIn(test::all_reports()),
+                         [](const auto& info) { return info.param.name; });
 
 TEST_P(EveryLayout, IsFiniteAndKeepsTextInside) {
   for (const double width : {90.0, 321.0, 640.0, 1800.0})
@@ -57,10 +58,13 @@ TEST_P(EveryLayout, IsFiniteAndKeepsTextInside) {
       EXPECT_TRUE(std::isfinite(list.height) && list.height > 0);
       for (const auto& t : items<TextItem>(list)) {
         EXPECT_TRUE(std::isfinite(t.at.x) && std::isfinite(t.at.y)) << t.text;
-        if (width >= 321 && t.angle == 0) EXPECT_LE(t.at.x, width) << t.text;
+        if (width >= 321 && t.angle == 0) {
+          EXPECT_LE(t.at.x, width) << t.text;
+        }
       }
       for (const auto& c : items<CellsItem>(list)) EXPECT_TRUE(std::isfinite(c.box.w) && c.box.w > 0 && c.box.h > 0);
-      for (const auto& r : items<RectItem>(list)) EXPECT_TRUE(std::isfinite(r.box.x) && r.box.w >= 0 && r.box.h >= 0) << r.tag;
+      for (const auto& r : items<RectItem>(list))
+        EXPECT_TRUE(std::isfinite(r.box.x) && r.box.w >= 0 && r.box.h >= 0) << r.tag;
     }
 }
 
@@ -79,7 +83,9 @@ TEST_P(EveryLayout, GivesEveryHitADescription) {
     EXPECT_FALSE(describe(GetParam().report, *found).empty()) << found->tag;
   }
   for (const auto& r : items<RectItem>(list))
-    if (!r.tag.empty() && !r.tag.starts_with("metric")) EXPECT_FALSE(describe(GetParam().report, parse_tag(r.tag)).empty()) << r.tag;
+    if (!r.tag.empty() && !r.tag.starts_with("metric")) {
+      EXPECT_FALSE(describe(GetParam().report, parse_tag(r.tag)).empty()) << r.tag;
+    }
 }
 
 TEST_P(EveryLayout, SurvivesReportsThatDoNotFit) {
@@ -103,7 +109,8 @@ TEST_P(EveryLayout, SurvivesAllValuesMissingOrInfinite) {
   for (const float value : {std::nanf(""), INFINITY, -INFINITY, 0.0f, 3e38f}) {
     Report report = GetParam().report;
     for (auto& array : report.arrays) array.values.assign(array.values.size(), value);
-    for (const auto& r : items<RectItem>(draw(report))) EXPECT_TRUE(std::isfinite(r.box.x + r.box.y + r.box.w + r.box.h)) << r.tag;
+    for (const auto& r : items<RectItem>(draw(report)))
+      EXPECT_TRUE(std::isfinite(r.box.x + r.box.y + r.box.w + r.box.h)) << r.tag;
   }
 }
 
@@ -145,7 +152,8 @@ TEST(MatrixLayout, ColoursFollowTheValues) {
   const auto& map = color_map("viridis");
   float top = 0;
   for (const float v : values) top = std::max(top, v);
-  for (std::size_t i = 0; i < values.size(); ++i) EXPECT_EQ(cells.raster->pixels[i], map.at(double(values[i]) / top)) << i;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    EXPECT_EQ(cells.raster->pixels[i], map.at(double(values[i]) / top)) << i;
 }
 
 TEST(MatrixLayout, HidesTheFirstKeyAndItsRange) {
@@ -161,7 +169,9 @@ TEST(MatrixLayout, IsDivergingForBothSigns) {
   const auto cells = items<CellsItem>(draw(report)).at(0);
   const auto& map = color_map("balance");
   for (std::size_t i = 0; i < cells.raster->pixels.size(); ++i)
-    if (report.arrays[0].values[i] == 0) EXPECT_EQ(cells.raster->pixels[i], map.at(0.5));
+    if (report.arrays[0].values[i] == 0) {
+      EXPECT_EQ(cells.raster->pixels[i], map.at(0.5));
+    }
 }
 
 TEST(MatrixLayout, ZoomShowsTheSameCellsLarger) {
@@ -202,7 +212,9 @@ TEST(HeatMapLayout, WritesValuesInItsCells) {
   const auto report = test::heat_map_report();
   int numbers = 0;
   for (const auto& t : items<TextItem>(list))
-    if (const auto at = hit(list, t.at.x, t.at.y - 3); at && at->kind == "cell" && t.anchor == TextItem::Anchor::Middle) ++numbers;
+    if (const auto at = hit(list, t.at.x, t.at.y - 3);
+        at && at->kind == "cell" && t.anchor == TextItem::Anchor::Middle)
+      ++numbers;
   EXPECT_EQ(numbers, 23) << "all but the head not computed";
   EXPECT_EQ(items<CellsItem>(list).at(0).raster->pixels[23], builtin_style("light", Medium::Screen).missing);
 }
@@ -212,7 +224,9 @@ TEST(LinesLayout, DrawsTheFocusedQueryOnly) {
   options.focus_row = 5;
   options.picture = PictureKind::TokenLines;
   for (const auto& path : items<PathItem>(draw(test::matrix_report(), options)))
-    if (path.tag.starts_with("cell")) EXPECT_EQ(parse_tag(path.tag).index[0], 5);
+    if (path.tag.starts_with("cell")) {
+      EXPECT_EQ(parse_tag(path.tag).index[0], 5);
+    }
 }
 
 TEST(OverlayLayout, ShowsOneQueryOfAnAttentionMap) {
@@ -226,7 +240,8 @@ TEST(OverlayLayout, ShowsOneQueryOfAnAttentionMap) {
   EXPECT_EQ(cells.prefix, "patch");
   EXPECT_TRUE(says(list, "from patch 1, 2"));
   const auto value = report.arrays[0].values[11 * 65 + 1];
-  EXPECT_EQ(describe(report, *hit(list, cells.box.x + 1, cells.box.y + 1), 11), "patch 0, 0 (token 1): " + format_value(value));
+  EXPECT_EQ(describe(report, *hit(list, cells.box.x + 1, cells.box.y + 1), 11),
+            "patch 0, 0 (token 1): " + format_value(value));
 }
 
 TEST(ScatterLayout, PutsPointsWhereTheirValuesAre) {
@@ -260,7 +275,10 @@ TEST(Marks, AreDrawnAroundWhatTheyName) {
 TEST(Describe, GivesTheExactValueAndItsRank) {
   Report report;
   report.picture = PictureKind::Matrix;
-  report.arrays.push_back({"pattern", "probability", {{"query", "", {"cat", "sat"}}, {"key", "", {"the", "cat", "sat"}}}, {2, 3},
+  report.arrays.push_back({"pattern",
+                           "probability",
+                           {{"query", "", {"cat", "sat"}}, {"key", "", {"the", "cat", "sat"}}},
+                           {2, 3},
                            {0.1234f, 0.5f, 0.3766f, 0.2f, 0.7f, 0.1f}});
   Hit h = parse_tag("cell 0 0");
   EXPECT_EQ(describe(report, h), "query 'cat' \u2192 key 'the': 0.1234, rank 3 of 3");

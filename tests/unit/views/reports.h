@@ -17,7 +17,8 @@ struct Attention {
 };
 [[nodiscard]] Attention language_attention(int layers = 4, int heads = 4);
 
-/// The same from a reference file ("attn.N" tensors [batch, head, query, key] of an expected.safetensors); empty without it.
+/// The same from a reference file ("attn.N" tensors [batch, head, query, key] of an expected.safetensors); empty
+/// without it.
 [[nodiscard]] Attention reference_attention(const std::string& path, int batch);
 
 /// One report of every picture kind.
