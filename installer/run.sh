@@ -69,7 +69,7 @@ off_screen() {
     --set layer=3 --set head=0 --out "$out/attention.pdf"
   timed "Head importance" "$vitrine" analyse head_importance demo:vit_digits --image "$digit" \
     --set method=zero --set on=eval --out "$out/head_importance.csv"
-  timed "Pruned model" "$vitrine" compress prune demo:vit_digits --set heads=25 --set neurons=25 \
+  timed "Pruned model" "$vitrine" compress prune demo:vit_digits --set percent_heads=25 --set percent_neurons=25 \
     --out "$out/vit_digits_pruned"
   say "There is no display, so the work was done off screen:"
   say "  window           $out/window.png"

@@ -74,8 +74,12 @@ TEST_P(DemoTest, ReachesItsNumberOnTheEvaluationSet) {
   EXPECT_EQ((*set)->items(), GetParam().items);
   const auto result = evaluate(*model_, **set);
   ASSERT_TRUE(result) << sentence(result.error());
-  if (GetParam().correct >= 0) EXPECT_EQ(result->correct, GetParam().correct);
-  if (!std::isnan(GetParam().cross_entropy)) EXPECT_NEAR(result->mean_cross_entropy, GetParam().cross_entropy, GetParam().tolerance);
+  if (GetParam().correct >= 0) {
+    EXPECT_EQ(result->correct, GetParam().correct);
+  }
+  if (!std::isnan(GetParam().cross_entropy)) {
+    EXPECT_NEAR(result->mean_cross_entropy, GetParam().cross_entropy, GetParam().tolerance);
+  }
 }
 
 TEST_P(DemoTest, MapsAppliedToTheValuesAreWhatTheMixersMade) {
