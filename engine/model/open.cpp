@@ -6,6 +6,7 @@
 #include "engine/io/json.h"
 #include "engine/model/architecture.h"
 #include "engine/model/build.h"
+#include "engine/model/config_check.h"
 #include "engine/model/model.h"
 #include "engine/model/weight_map.h"
 
@@ -42,6 +43,17 @@ std::vector<std::string> labels_of(const json& config) {
   return labels;
 }
 
+/// Id of the token that `add_bos_token` of tokenizer_config.json puts first; -1 if it does not.
+std::int64_t beginning_token(const fs::path& path, const Model::Parts& parts) {
+  const auto file = beside(path, "tokenizer_config.json");
+  if (!file || !parts.tokenizer || parts.checkpoint->format() == "gguf") return -1;
+  const auto config = read_json_file(*file);
+  if (!config || !config->is_object() || config->value("add_bos_token", json()) != json(true)) return -1;
+  const json bos = config->value("bos_token", json());
+  const json text = bos.is_object() ? bos.value("content", json()) : bos;
+  return text.is_string() ? parts.tokenizer->id_of(text.get<std::string>()) : -1;
+}
+
 /// The folder's tokenizer and preprocessing; a broken one is a warning, since tensors can still be run.
 void open_companions(const fs::path& path, Model::Parts& parts) {
   std::error_code ignored;
@@ -51,6 +63,7 @@ void open_companions(const fs::path& path, Model::Parts& parts) {
     if (tokenizer) parts.tokenizer = *tokenizer;
     else if (tokenizer.error().code != ErrorCode::FileMissing) parts.warnings.push_back(sentence(tokenizer.error()));
   }
+  parts.prepend_id = beginning_token(path, parts);
   if (!parts.spec.input.value("image", false)) return;
   json how = parts.spec.input.value("preprocess", json());
   if (const auto file = beside(path, "preprocessor_config.json")) {
@@ -99,6 +112,9 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& model, const 
     expanded.weights = parts->config.value("tied", json::object());
   } else {
     VITRINE_TRY(json config, find_config(path, options, *parts->checkpoint));
+    if (config.is_object() && config.contains("model_type")) {
+      VITRINE_TRY(parts->warnings, check_config(config, model));
+    }
     auto match = architectures().match(config, *parts->checkpoint);
     if (!match) return in_file(match.error());
     parts->config = match->config;

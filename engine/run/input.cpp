@@ -54,8 +54,10 @@ class Preparer {
   }
 
   Result<Encoding> encode(const Tokenizer& tokenizer, const std::string& text, const std::optional<std::string>& pair) const {
-    if (pair) return tokenizer.encode_pair(text, *pair);
-    return tokenizer.encode(text);
+    VITRINE_TRY(Encoding e, pair ? tokenizer.encode_pair(text, *pair) : tokenizer.encode(text));
+    const std::int64_t first = model_.parts().prepend_id;
+    if (first >= 0 && (e.tokens.empty() || e.tokens[0].id != first)) e.tokens.insert(e.tokens.begin(), Token{first, 0, 0, 0, true});
+    return e;
   }
 
   Status add_text() {
