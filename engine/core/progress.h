@@ -18,6 +18,13 @@ class Progress {
   Progress() : cancelled_(std::make_shared<std::atomic<bool>>(false)) {}
   explicit Progress(Listener listener) : Progress() { listener_ = std::move(listener); }
 
+  /// Shares the cancellation but reports nothing: for a part of a larger piece of work.
+  [[nodiscard]] Progress silent() const {
+    Progress copy = *this;
+    copy.listener_ = nullptr;
+    return copy;
+  }
+
   void cancel() const { cancelled_->store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool cancelled() const { return cancelled_->load(std::memory_order_relaxed); }
 

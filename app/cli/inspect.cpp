@@ -1,0 +1,203 @@
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "app/cli/commands.h"
+#include "app/cli/options.h"
+#include "app/cli/program.h"
+#include "engine/model/identify.h"
+
+namespace vitrine::app {
+
+using engine::Result;
+using nlohmann::json;
+
+namespace {
+
+constexpr std::int64_t kMaxStatisticsValues = std::int64_t{1} << 26;
+
+struct InspectOptions {
+  std::string path;
+  bool statistics = false;
+};
+
+/// Smallest, largest, mean, standard deviation and share of zeros of a tensor; null for what cannot be read.
+json statistics_of(const engine::Checkpoint& file, const engine::TensorEntry& entry) {
+  if (entry.numel() == 0 || entry.numel() > kMaxStatisticsValues) return nullptr;
+  const auto values = file.read_f32(entry);
+  if (!values) return {{"error", values.error().message}};
+  double lowest = INFINITY, highest = -INFINITY, sum = 0, squares = 0;
+  std::int64_t zeros = 0, bad = 0;
+  for (float v : *values) {
+    if (!std::isfinite(v)) {
+      ++bad;
+      continue;
+    }
+    lowest = std::min<double>(lowest, v);
+    highest = std::max<double>(highest, v);
+    sum += v;
+    squares += double{v} * v;
+    zeros += v == 0;
+  }
+  const double n = static_cast<double>(values->size() - static_cast<std::size_t>(bad));
+  if (n == 0) return {{"not_finite", bad}};
+  const double mean = sum / n;
+  return {{"min", lowest}, {"max", highest}, {"mean", mean}, {"std", std::sqrt(std::max(0.0, squares / n - mean * mean))},
+          {"zeros", static_cast<double>(zeros) / n}, {"not_finite", bad}};
+}
+
+json tensors_json(const std::vector<engine::TensorEntry>& tensors, const engine::Checkpoint* file, bool statistics) {
+  json list = json::array();
+  for (const engine::TensorEntry& entry : tensors) {
+    json row = {{"name", entry.name}, {"dtype", entry.dtype}, {"shape", entry.shape}, {"bytes", entry.bytes}};
+    if (statistics && file) row["statistics"] = statistics_of(*file, entry);
+    list.push_back(std::move(row));
+  }
+  return list;
+}
+
+std::string bytes_text(double bytes) {
+  const char* units[] = {"bytes", "kB", "MB", "GB", "TB"};
+  int unit = 0;
+  for (; bytes >= 1000 && unit < 4; ++unit) bytes /= 1000;
+  return unit == 0 ? fmt::format("{:.0f} bytes", bytes) : fmt::format("{:.3g} {}", bytes, units[unit]);
+}
+
+json towers_json(const engine::Model& model) {
+  json towers = json::array();
+  for (const engine::TowerInfo& tower : model.towers()) {
+    json mixers = json::array();
+    for (const engine::MixerInfo& m : tower.mixers)
+      mixers.push_back({{"site", m.site}, {"kind", m.kind}, {"heads", m.heads}, {"kv_heads", m.kv_heads}, {"d_head", m.d_head}});
+    towers.push_back({{"prefix", tower.prefix}, {"layers", tower.layers}, {"d_model", tower.d_model},
+                      {"mixers", mixers}, {"mlp_width", tower.mlp_width}});
+  }
+  return towers;
+}
+
+/// A short input of the kind that the model takes, for the forecast.
+json forecast_json(const engine::Model& model) {
+  engine::InputItem item;
+  if (model.takes_text()) item.text = "The quick brown fox jumps over the lazy dog.";
+  else return nullptr;
+  if (model.takes_image()) return nullptr;
+  const auto prepared = engine::prepare(model, item);
+  if (!prepared) return nullptr;
+  engine::RunRequest request;
+  request.inputs = prepared->tensors;
+  const auto forecast = engine::forecast(model, request);
+  if (!forecast) return nullptr;
+  return {{"input", prepared->summary}, {"weights_bytes", forecast->weights_bytes},
+          {"activation_bytes", forecast->activation_bytes}, {"peak_bytes", forecast->peak_bytes},
+          {"flops", forecast->flops}, {"seconds", forecast->seconds}};
+}
+
+json model_result(const engine::Model& model, bool statistics) {
+  json hooks = json::array();
+  for (const engine::HookInfo& hook : model.hooks()) hooks.push_back({{"name", hook.name}, {"axes", hook.axes}});
+  json codebooks = json::array();
+  for (const engine::CodebookInfo& book : model.codebooks())
+    codebooks.push_back({{"site", book.site}, {"layer", book.layer}, {"head", book.head}, {"codes", book.codes}, {"k", book.k}});
+  const engine::WeightProblems& problems = model.weight_problems();
+  return {{"kind", "model"}, {"name", model.name()}, {"architecture", model.spec().architecture},
+          {"title", model.spec().title}, {"format", model.checkpoint().format()}, {"parameters", model.parameter_count()},
+          {"takes", {{"text", model.takes_text()}, {"image", model.takes_image()}}}, {"causal_lm", model.causal_lm()},
+          {"tokenizer", model.tokenizer() ? json(model.tokenizer()->kind()) : json(nullptr)},
+          {"towers", towers_json(model)}, {"codebooks", codebooks}, {"hooks", hooks}, {"spec", to_json(model.spec())},
+          {"tensors", tensors_json(model.checkpoint().tensors(), &model.checkpoint(), statistics)},
+          {"missing", problems.missing}, {"unexpected", problems.unexpected}, {"wrong_shape", problems.wrong_shape},
+          {"metadata", model.checkpoint().metadata()}, {"warnings", model.checkpoint().warnings()},
+          {"forecast", forecast_json(model)}};
+}
+
+std::string model_text(const engine::Model& model, const json& result) {
+  std::string text = fmt::format("{}\n  architecture  {} ({})\n  format        {}\n  parameters    {}\n", model.name(),
+                                 model.spec().title, model.spec().architecture, model.checkpoint().format(), model.parameter_count());
+  for (const engine::TowerInfo& tower : model.towers()) {
+    std::string heads = "no mixing maps";
+    if (!tower.mixers.empty()) heads = fmt::format("{} x {} {}", tower.mixers.size(), tower.mixers.front().heads, tower.mixers.front().kind);
+    text += fmt::format("  tower         {}{} layers, d_model {}, {}\n", tower.prefix.empty() ? "" : tower.prefix + " ", tower.layers, tower.d_model, heads);
+  }
+  if (model.tokenizer()) text += fmt::format("  tokenizer     {}, {} tokens\n", model.tokenizer()->kind(), model.tokenizer()->vocab_size());
+  if (!model.codebooks().empty()) text += fmt::format("  codebooks     {}\n", model.codebooks().size());
+  if (!result["forecast"].is_null())
+    text += fmt::format("  forecast      {} for {}: {} at most, {:.2g} s\n", bytes_text(result["forecast"]["weights_bytes"].get<double>()),
+                        result["forecast"]["input"].get<std::string>(), bytes_text(result["forecast"]["peak_bytes"].get<double>()),
+                        result["forecast"]["seconds"].get<double>());
+  text += fmt::format("  tensors       {}\n  hook points   {}\n", model.checkpoint().tensors().size(), model.hooks().size());
+  return text;
+}
+
+std::string tensors_text(const json& tensors) {
+  std::string text;
+  std::size_t width = 4;
+  for (const json& row : tensors) width = std::max(width, std::min<std::size_t>(60, row["name"].get<std::string>().size()));
+  for (const json& row : tensors) {
+    text += fmt::format("  {:<{}}  {:<5} {}", row["name"].get<std::string>(), width, row["dtype"].get<std::string>(), row["shape"].dump());
+    if (row.contains("statistics") && row["statistics"].contains("mean"))
+      text += fmt::format("  mean {:.4g}, std {:.4g}, {:.4g} to {:.4g}", row["statistics"]["mean"].get<double>(),
+                          row["statistics"]["std"].get<double>(), row["statistics"]["min"].get<double>(), row["statistics"]["max"].get<double>());
+    text += "\n";
+  }
+  return text;
+}
+
+Result<int> inspect_model(Context& context, const InspectOptions& options) {
+  const Stopwatch watch;
+  VITRINE_TRY(const auto model, open_model_of(context, options.path));
+  Envelope envelope{"inspect", model_json(*model), json::array(), model_result(*model, options.statistics), nullptr, 0};
+  envelope.timing_ms = watch.milliseconds();
+  if (context.json) context.print(to_json(envelope));
+  else context.print(model_text(*model, envelope.result) + "\n" + tensors_text(envelope.result["tensors"]));
+  return 0;
+}
+
+Result<int> inspect_file(Context& context, const InspectOptions& options) {
+  const Stopwatch watch;
+  VITRINE_TRY(const engine::FileIdentity identity, engine::identify(options.path));
+  for (const std::string& warning : identity.warnings) context.note("vitrine: " + options.path + ": " + warning);
+  json result = {{"kind", kind_name(identity.kind)}, {"format", identity.format}, {"sentence", identity.sentence},
+                 {"details", identity.details}, {"warnings", identity.warnings}};
+  if (identity.checkpoint) result["tensors"] = tensors_json(identity.tensors, identity.checkpoint.get(), options.statistics);
+  Envelope envelope{"inspect", nullptr, json::array({options.path}), result, nullptr, watch.milliseconds()};
+  if (context.json) {
+    context.print(to_json(envelope));
+    return 0;
+  }
+  std::string text = identity.sentence + "\n";
+  if (identity.checkpoint) text += tensors_text(result["tensors"]);
+  else if (!identity.details.empty()) text += identity.details.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  context.print(text);
+  return 0;
+}
+
+/// A folder, a demo or weights whose architecture is known are models; everything else is a file.
+Result<int> inspect(Context& context, const InspectOptions& options) {
+  if (options.path.starts_with("demo:")) return inspect_model(context, options);
+  auto identity = engine::identify(options.path);
+  if (!identity) return tl::unexpected(std::move(identity.error()));
+  if (identity->kind == engine::FileKind::ModelFolder || identity->kind == engine::FileKind::Weights) {
+    auto opened = inspect_model(context, options);
+    if (opened || opened.error().code == engine::ErrorCode::Cancelled) return opened;
+    // The file is sound, but no architecture is known for it: what it holds is shown all the same.
+    context.note("vitrine: not opened as a model: " + sentence(opened.error()));
+  }
+  return inspect_file(context, options);
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& root, Context& context) {
+  auto* command = root.add_subcommand("inspect", "Say what a file is; for a model: its parts, tensors, hooks and cost");
+  auto options = std::make_shared<InspectOptions>();
+  command->add_option("MODEL|FILE", options->path, "Any file or folder that Vitrine reads, or demo:NAME")->required();
+  command->add_flag("--statistics", options->statistics, "Read every tensor: smallest, largest, mean, deviation");
+  add_common_options(*command, context);
+  command->callback([&context, options] {
+    context.command_name = "inspect";
+    context.command = [&context, options] { return inspect(context, *options); };
+  });
+}
+
+}  // namespace vitrine::app

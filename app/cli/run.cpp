@@ -1,0 +1,171 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "app/cli/commands.h"
+#include "app/cli/options.h"
+#include "app/cli/program.h"
+#include "app/cli/tensor_file.h"
+#include "engine/batch/inputs.h"
+#include "engine/tensor/guard.h"
+
+namespace vitrine::app {
+
+using engine::ErrorCode;
+using engine::fail;
+using engine::Result;
+using engine::Tensor;
+using nlohmann::json;
+
+namespace {
+
+struct RunOptions {
+  std::string model, edits, dtype = "fp32", device = "auto", out;
+  std::vector<std::string> taps;
+  int generate = 0, top = 5;
+  InputOptions input;
+};
+
+/// The k likeliest entries of one row of logits.
+json top_of(const engine::Model& model, const std::vector<float>& logits, std::size_t row, std::size_t width, int k) {
+  const float* begin = logits.data() + row * width;
+  std::vector<std::size_t> order(width);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto count = std::min<std::size_t>(width, static_cast<std::size_t>(k));
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
+                    [&](std::size_t a, std::size_t b) { return begin[a] > begin[b]; });
+  double sum = 0;
+  const double highest = begin[order.front()];
+  for (std::size_t i = 0; i < width; ++i) sum += std::exp(begin[i] - highest);
+  const bool tokens = model.tokenizer() && model.tokenizer()->vocab_size() <= static_cast<std::int64_t>(width) && model.class_labels().empty();
+  json list = json::array();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t id = order[i];
+    std::string label = std::to_string(id);
+    if (id < model.class_labels().size()) label = model.class_labels()[id];
+    else if (tokens || (model.causal_lm() && model.tokenizer())) label = model.tokenizer()->display(static_cast<std::int64_t>(id));
+    list.push_back({{"id", id}, {"label", label}, {"logit", begin[id]}, {"probability", std::exp(begin[id] - highest) / sum}});
+  }
+  return list;
+}
+
+json outputs_json(const engine::Model& model, const engine::Run& run, int k) {
+  json outputs = json::object();
+  for (const auto& [name, tensor] : run.outputs) {
+    json entry = {{"shape", tensor.shape()}};
+    if ((name == "logits" || name == "logits_per_image") && tensor.dim() >= 2) {
+      // Of a sequence only a language model's last position predicts something new.
+      const auto values = tensor.to_floats();
+      const auto width = static_cast<std::size_t>(tensor.size(-1));
+      const auto rows = static_cast<std::size_t>(tensor.numel()) / width;
+      json tops = json::array();
+      const auto per_item = rows / static_cast<std::size_t>(tensor.size(0));
+      for (std::size_t item = 0; item < static_cast<std::size_t>(tensor.size(0)); ++item)
+        tops.push_back(top_of(model, values, (item + 1) * per_item - 1, width, k));
+      entry["top"] = tops;
+    }
+    outputs[name] = std::move(entry);
+  }
+  return outputs;
+}
+
+std::string summary(const engine::PreparedInput& input, const engine::Run& run, const json& outputs) {
+  std::string text = fmt::format("{}\n  {:.1f} ms, {} blocks\n", input.summary, run.milliseconds, run.blocks_computed);
+  for (const auto& [name, entry] : outputs.items()) {
+    text += fmt::format("  {} {}\n", name, entry["shape"].dump());
+    if (!entry.contains("top")) continue;
+    for (const json& row : entry["top"])
+      for (const json& p : row) text += fmt::format("    {:>8.4f}  {}\n", p["probability"].get<double>(), p["label"].get<std::string>());
+  }
+  for (const auto& [name, tensor] : run.taps) text += fmt::format("  {} {}\n", name, engine::shape_text(tensor.shape()));
+  return text;
+}
+
+Result<json> generate_text(Context& context, const engine::Model& model, const engine::PreparedInput& input,
+                           const RunOptions& options, const engine::EditList& edits, std::string& text) {
+  VITRINE_TRY(const engine::Generation made, engine::generate(model, input.tensors, options.generate, edits, context.progress()));
+  json result = {{"ids", made.ids}};
+  if (model.tokenizer()) {
+    result["text"] = model.tokenizer()->decode(made.ids);
+    text += result["text"].get<std::string>() + "\n";
+  } else {
+    for (auto id : made.ids) text += std::to_string(id) + " ";
+    text += "\n";
+  }
+  return result;
+}
+
+Result<int> run(Context& context, const RunOptions& options) {
+  const Stopwatch watch;
+  if (options.device == "cuda")
+    return fail(ErrorCode::Unsupported, "expected a CUDA device for --device cuda, came none; --device auto runs on the processor");
+  VITRINE_TRY(const engine::EditList edits, edits_of(options.edits));
+  VITRINE_TRY(const auto items, items_of(options.input));
+  if (items.empty()) return fail(ErrorCode::Usage, "expected an input (--text, --image, --tensors, ...), came none");
+  if (!options.out.empty() && items.size() != 1)
+    return fail(ErrorCode::Usage, fmt::format("expected one input with --out, came {}", items.size()));
+  VITRINE_TRY(const auto model, open_model_of(context, options.model, options.dtype));
+  Envelope envelope{"run", model_json(*model), json::array(), json::array(), nullptr, 0};
+  std::string text;
+  for (const engine::InputItem& item : items) {
+    VITRINE_TRY(const engine::PreparedInput input, engine::prepare(*model, item));
+    envelope.inputs.push_back(engine::input_item_to_json(item));
+    if (options.generate > 0) {
+      VITRINE_TRY(json made, generate_text(context, *model, input, options, edits, text));
+      envelope.result.push_back({{"generated", std::move(made)}});
+      if (options.out.empty()) continue;
+    }
+    engine::RunRequest request;
+    request.inputs = input.tensors;
+    request.edits = edits;
+    request.taps = options.taps;
+    request.capture_maps = false;
+    request.keep_residuals = false;
+    VITRINE_TRY(const auto done, engine::run_model(*model, request, context.progress()));
+    const json outputs = outputs_json(*model, *done, options.top);
+    json taps = json::object();
+    for (const auto& [name, tensor] : done->taps) taps[name] = tensor.shape();
+    if (options.generate == 0) {
+      envelope.result.push_back({{"outputs", outputs}, {"taps", taps}, {"milliseconds", done->milliseconds}});
+      text += summary(input, *done, outputs);
+    }
+    if (!options.out.empty()) {
+      std::map<std::string, Tensor> tensors = done->outputs;
+      tensors.insert(done->taps.begin(), done->taps.end());
+      VITRINE_CHECK(write_tensors(options.out, tensors));
+      text += fmt::format("wrote {} tensors to {}\n", tensors.size(), options.out);
+      envelope.result.back()["written"] = options.out;
+    }
+  }
+  if (envelope.result.size() == 1) envelope.result = json(envelope.result[0]);
+  envelope.timing_ms = watch.milliseconds();
+  if (context.json) context.print(to_json(envelope));
+  else context.print(text);
+  return 0;
+}
+
+}  // namespace
+
+void add_run(CLI::App& root, Context& context) {
+  auto* command = root.add_subcommand("run", "One forward pass, or greedy generation");
+  auto options = std::make_shared<RunOptions>();
+  command->add_option("MODEL", options->model, "A folder, a file or demo:NAME")->required();
+  add_input_options(*command, options->input);
+  add_repeated(*command, "--tap", options->taps, "Keep the hooks of this name or glob")->type_name("GLOB");
+  command->add_option("--edit", options->edits, "Interventions: JSON, a file, or head:5.1=zero,mlp:3=mean");
+  command->add_option("--generate", options->generate, "Write this many tokens, greedily")->check(CLI::Range(1, 100000));
+  command->add_option("--top", options->top, "Predictions shown for each row")->check(CLI::Range(1, 1000));
+  command->add_option("--dtype", options->dtype)->check(CLI::IsMember({"fp32", "bf16"}));
+  command->add_option("--device", options->device)->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  command->add_option("--out", options->out, "Write tapped tensors and outputs: .safetensors, .npz or .json");
+  add_common_options(*command, context);
+  command->callback([&context, options] {
+    context.command_name = "run";
+    context.command = [&context, options] { return run(context, *options); };
+  });
+}
+
+}  // namespace vitrine::app

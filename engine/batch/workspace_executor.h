@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "engine/analysis/analysis.h"
+#include "engine/batch/executor.h"
+#include "engine/model/model.h"
+
+namespace vitrine::engine {
+
+/// Draws a report: bytes of an SVG, PDF or PNG file. Handed in by the application, which knows a toolkit.
+using FigureFunction = std::function<Result<std::string>(const Report&, const std::string& format, double width_mm)>;
+
+/// Makes a smaller model: (model, step, folder to write, progress) -> what came of it.
+using CompressFunction =
+    std::function<Result<Report>(const std::shared_ptr<const Model>&, const JobStep&, const std::filesystem::path&,
+                                 const std::optional<InputItem>&, const Progress&)>;
+
+/// What all workers of a job share. The opened models are shared; each worker has its own workspaces.
+struct JobTools {
+  const AnalysisRegistry* analyses = nullptr;
+  FigureFunction draw;               ///< empty: figure steps are refused
+  CompressFunction compress;         ///< empty: compress steps are refused
+
+  std::mutex mutex;
+  std::map<std::string, std::shared_ptr<const Model>> models;
+};
+
+/// Whether a step needs an input; refuses unknown analyses, wrong parameters, and figures where nothing can draw.
+[[nodiscard]] Result<bool> step_needs_input(const JobTools& tools, const JobStep& step);
+
+/// Does steps with the engine: opens models once, keeps the workspace of the last model and input.
+[[nodiscard]] std::unique_ptr<JobExecutor> workspace_executor(std::shared_ptr<JobTools> tools);
+
+}  // namespace vitrine::engine
