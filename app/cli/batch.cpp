@@ -48,6 +48,7 @@ std::shared_ptr<engine::JobTools> tools_of_program() {
   auto tools = std::make_shared<engine::JobTools>();
   tools->analyses = &plugins().analyses;
   if (can_draw()) tools->draw = draw;
+  tools->compressions = &plugins().compressions;
   return tools;
 }
 

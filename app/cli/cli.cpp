@@ -92,7 +92,7 @@ int cli_main(int argc, char** argv, WindowOptions& window) {
   root.get_formatter()->column_width(36);
   add_root_options(root, options);
   add_common_options(root, context);
-  for (auto* add : {add_inspect, add_run, add_map, add_figure, add_analyse, add_parity,
+  for (auto* add : {add_inspect, add_run, add_map, add_figure, add_analyse, add_compress, add_verify, add_parity,
                     add_batch, add_list, add_plugin})
     add(root, context);
   try {

@@ -64,6 +64,15 @@ Result<json> analyses() {
   return rows;
 }
 
+Result<json> compression_rows() {
+  json rows = json::array();
+  for (const auto& [id, compression] : plugins().compressions.entries()) {
+    const engine::AnalysisInfo& info = compression->info();
+    rows.push_back({{"id", id}, {"title", info.title}, {"summary", info.summary}, {"source", info.source}, {"params", params_json(info.params)}});
+  }
+  return rows;
+}
+
 /// Every analysis can be drawn; the settings of the drawing are the same for all.
 Result<json> views() {
   VITRINE_TRY(json rows, analyses());

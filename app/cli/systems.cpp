@@ -49,6 +49,4 @@ Result<json> mixer_rows() {
   return rows;
 }
 
-Result<json> compression_rows() { return json::array(); }
-
 }  // namespace vitrine::app

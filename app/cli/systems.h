@@ -13,7 +13,4 @@ namespace vitrine::app {
 /// Token mixers by their part id.
 [[nodiscard]] engine::Result<nlohmann::json> mixer_rows();
 
-/// Registered compressions.
-[[nodiscard]] engine::Result<nlohmann::json> compression_rows();
-
 }  // namespace vitrine::app

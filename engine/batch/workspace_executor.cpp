@@ -22,9 +22,10 @@ class WorkspaceExecutor final : public JobExecutor {
     ItemOutcome outcome;
     Report report;
     if (item.step.kind == StepKind::Compress) {
-      if (!tools_->compress) return fail(ErrorCode::Unsupported, "expected a build with compressions, came one without");
+      VITRINE_TRY(const auto* method, tools_->compressions->get(item.step.name));
+      VITRINE_TRY(const auto params, check_params((*method)->info(), item.step.params));
       const std::string place = fmt::format("artefacts/models/{:06}_{}", item.ordinal, item.step.id);
-      VITRINE_TRY(report, tools_->compress(workspace_->shared_model(), item.step, out_folder / place, item.input, progress));
+      VITRINE_TRY(report, compress_to(**method, {*workspace_, item.step.edits, params, progress.silent(), {}}, out_folder / place));
       outcome.artefacts.push_back({item.step.id, "model", {}, place});
     } else {
       VITRINE_TRY(report, analyse(item, progress));
@@ -92,7 +93,9 @@ class WorkspaceExecutor final : public JobExecutor {
 
 Result<bool> step_needs_input(const JobTools& tools, const JobStep& step) {
   if (step.kind == StepKind::Compress) {
-    if (!tools.compress) return fail(ErrorCode::Unsupported, "expected a build with compressions, came one without");
+    VITRINE_TRY(const auto* method, tools.compressions->get(step.name));
+    if (auto params = check_params((*method)->info(), step.params); !params)
+      return fail(ErrorCode::InvalidInput, fmt::format("{}: {}", step.id, params.error().message));
     return false;
   }
   if (step.kind == StepKind::Figure && !tools.draw)

@@ -8,6 +8,7 @@
 
 #include "engine/analysis/analysis.h"
 #include "engine/batch/executor.h"
+#include "engine/compress/compression.h"
 #include "engine/model/model.h"
 
 namespace vitrine::engine {
@@ -15,16 +16,11 @@ namespace vitrine::engine {
 /// Draws a report: bytes of an SVG, PDF or PNG file. Handed in by the application, which knows a toolkit.
 using FigureFunction = std::function<Result<std::string>(const Report&, const std::string& format, double width_mm)>;
 
-/// Makes a smaller model: (model, step, folder to write, progress) -> what came of it.
-using CompressFunction =
-    std::function<Result<Report>(const std::shared_ptr<const Model>&, const JobStep&, const std::filesystem::path&,
-                                 const std::optional<InputItem>&, const Progress&)>;
-
 /// What all workers of a job share. The opened models are shared; each worker has its own workspaces.
 struct JobTools {
   const AnalysisRegistry* analyses = nullptr;
+  const CompressionRegistry* compressions = nullptr;
   FigureFunction draw;               ///< empty: figure steps are refused
-  CompressFunction compress;         ///< empty: compress steps are refused
 
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<const Model>> models;

@@ -19,13 +19,13 @@ struct Row {
 
 /// The names that any reference dump may use; `%` is the prefix of the tower.
 constexpr std::array kCommon = {
-    Row{"hidden.embed", "first_resid_pre %"},
-    Row{"embeddings", "first_resid_pre %"},
+    Row{"hidden.embed", "first_resid_pre %."},
+    Row{"embeddings", "first_resid_pre %."},
     Row{"hidden.final", "hook %hook_final"},
     Row{"final_norm", "hook %hook_final"},
     Row{"features", "hook %hook_final"},
     Row{"hidden.s{s}.b{b}", "hook %stages.{s}.blocks.{b}.hook_resid_post"},
-    Row{"hidden.s{s}", "hook %stages.{s}.hook_out"},
+    Row{"hidden.s{s}", "stage %stages.{s}"},
     Row{"hidden.{i}", "hook %blocks.{i}.hook_resid_post"},
     Row{"mid.{i}", "hook %blocks.{i}.hook_resid_mid"},
     Row{"hidden_mid.{i}", "hook %blocks.{i}.hook_resid_mid"},

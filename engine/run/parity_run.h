@@ -36,7 +36,7 @@ class ParityRun {
   [[nodiscard]] const HostTensor* input(const std::string& name) const;
   [[nodiscard]] const HostTensor* mask_of(const ParityExpression& expression) const;
   [[nodiscard]] const MixerInfo* mixer(const std::string& block, bool cross) const;
-  void plan_taps(const ParityExpression& expression, std::vector<std::string>& taps) const;
+  void plan_taps(const ParityExpression& expression, std::vector<std::string>& taps, std::vector<std::string>& patterns) const;
   Result<std::map<std::string, Tensor>> run_inputs() const;
   Result<Found> find(const ParityExpression& expression) const;
   Result<Found> find_source(const ParityExpression& expression) const;
@@ -48,6 +48,8 @@ class ParityRun {
   Status compare_greedy(const std::string& key, const std::vector<std::int64_t>& prompt, const HostTensor& ids,
                         const HostTensor* margins, const Progress& progress);
   void compare_top(const std::string& stem);
+  void compare_weight(const std::string& name, const HostTensor& expected);
+  [[nodiscard]] std::string last_block(const std::string& stage) const;
   void check_maps();
 
   const Model& model_;
@@ -58,7 +60,8 @@ class ParityRun {
   std::vector<ParityRow>& rows_;
   ParityModel names_;
   std::map<std::string, HostTensor> inputs_, expected_;
-  std::shared_ptr<const Run> run_;
+  /// The fast run, whose outputs, hooks and lazy maps are compared; and the one that stores whole patterns.
+  std::shared_ptr<const Run> run_, patterns_;
 };
 
 }  // namespace vitrine::engine
