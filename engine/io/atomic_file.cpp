@@ -16,7 +16,8 @@
 namespace vitrine::engine {
 
 tl::unexpected<Error> AtomicFile::failed(std::string_view doing) const {
-  return fail_file(ErrorCode::FileMissing, path_.string(), fmt::format("cannot be {}: {}", doing, std::strerror(errno)));
+  return fail_file(ErrorCode::FileMissing, path_.string(),
+                   fmt::format("cannot be {}: {}", doing, std::strerror(errno)));
 }
 
 Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
@@ -31,7 +32,9 @@ Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
 }
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
-    : path_(std::move(other.path_)), temporary_(std::move(other.temporary_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+    : path_(std::move(other.path_)),
+      temporary_(std::move(other.temporary_)),
+      descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ < 0) return;

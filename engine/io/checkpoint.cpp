@@ -34,15 +34,18 @@ Opened open_file(const fs::path& path) {
   if (torch)
     return fail_file(ErrorCode::Unsupported, path.string(),
                      fmt::format("came {}; save the weights as safetensors to open them here", what));
-  return fail_file(ErrorCode::FileFormat, path.string(),
-                   fmt::format("expected safetensors (8-byte header length), GGUF (magic 'GGUF') or ONNX (protobuf), came {}", what), 0);
+  return fail_file(
+      ErrorCode::FileFormat, path.string(),
+      fmt::format("expected safetensors (8-byte header length), GGUF (magic 'GGUF') or ONNX (protobuf), came {}",
+                  what),
+      0);
 }
 
 /// The weights file of a folder: an index or single file by its usual name, else the only one of its kind.
 Opened open_folder(const fs::path& folder) {
   std::error_code problem;
-  for (const char* name : {"model.safetensors.index.json", "model.safetensors", "diffusion_pytorch_model.safetensors.index.json",
-                           "diffusion_pytorch_model.safetensors"})
+  for (const char* name : {"model.safetensors.index.json", "model.safetensors",
+                           "diffusion_pytorch_model.safetensors.index.json", "diffusion_pytorch_model.safetensors"})
     if (fs::exists(folder / name, problem)) return open_file(folder / name);
   for (const std::string_view extension : {".safetensors", ".gguf", ".onnx"}) {
     std::vector<fs::path> found;
@@ -52,7 +55,8 @@ Opened open_folder(const fs::path& folder) {
     if (found.size() > 1) {
       // Dumped inputs and expectations of a reference case are not weights; parts of a split file open with the first.
       std::erase_if(found, [](const fs::path& p) { return p.stem() == "input" || p.stem() == "expected"; });
-      const bool parts = extension == ".gguf" && !found.empty() && found.front().string().find("-00001-of-") != std::string::npos;
+      const bool parts =
+          extension == ".gguf" && !found.empty() && found.front().string().find("-00001-of-") != std::string::npos;
       if (found.size() > 1 && !parts)
         return fail_file(ErrorCode::FileFormat, folder.string(),
                          fmt::format("expected one {} file in the folder, came {} ('{}', '{}', ...); open one of them",
@@ -65,7 +69,8 @@ Opened open_folder(const fs::path& folder) {
     if (fs::exists(folder / name, problem))
       return fail_file(ErrorCode::Unsupported, (folder / name).string(),
                        "came a PyTorch archive; save the weights as safetensors to open them here");
-  return fail_file(ErrorCode::FileMissing, folder.string(), "expected a folder with a safetensors, GGUF or ONNX file, it has none");
+  return fail_file(ErrorCode::FileMissing, folder.string(),
+                   "expected a folder with a safetensors, GGUF or ONNX file, it has none");
 }
 
 }  // namespace

@@ -42,7 +42,8 @@ std::uint16_t float_to_half(float value) {
   if (size < 0x38800000U) {
     // Adding 0.5 lets the float unit round the denormal half to its last place.
     const float rounded = std::bit_cast<float>(size) + 0.5F;
-    return sign | static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(rounded) - std::bit_cast<std::uint32_t>(0.5F));
+    return sign |
+           static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(rounded) - std::bit_cast<std::uint32_t>(0.5F));
   }
   const std::uint32_t odd = size >> 13 & 1U;
   return sign | static_cast<std::uint16_t>((size - (112U << 23) + 0xFFFU + odd) >> 13);

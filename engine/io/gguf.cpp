@@ -64,9 +64,11 @@ class GgufReader {
   Result<std::string_view> string(std::string_view what, std::uint64_t limit) {
     const std::uint64_t begin = at_;
     VITRINE_TRY(const auto length, number<std::uint64_t>(fmt::format("the length of {}", what)));
-    if (length > left()) return refuse(fmt::format("{}: string length {} reaches past the end of the file", what, length), begin);
+    if (length > left())
+      return refuse(fmt::format("{}: string length {} reaches past the end of the file", what, length), begin);
     if (length > limit)
-      return refuse(fmt::format("{} has a length of {} bytes, at most {} are read", what, length, limit), begin, ErrorCode::FileLimit);
+      return refuse(fmt::format("{} has a length of {} bytes, at most {} are read", what, length, limit), begin,
+                    ErrorCode::FileLimit);
     const std::string_view text = as_text(bytes_.subspan(at_, length));
     at_ += length;
     return text;
@@ -74,13 +76,17 @@ class GgufReader {
 
   Status spend(std::uint64_t bytes) {
     if (bytes > budget_)
-      return refuse("metadata unfolds to more than 160 MB beyond the size of the file (count of array elements)", at_, ErrorCode::FileLimit);
+      return refuse("metadata unfolds to more than 160 MB beyond the size of the file (count of array elements)", at_,
+                    ErrorCode::FileLimit);
     budget_ -= bytes;
     return {};
   }
 
   Status read_preamble() {
-    if (bytes_.size() < 4) return refuse(fmt::format("expected the magic 'GGUF', the file is too short: {} bytes (empty or truncated)", bytes_.size()), 0);
+    if (bytes_.size() < 4)
+      return refuse(fmt::format("expected the magic 'GGUF', the file is too short: {} bytes (empty or truncated)",
+                                bytes_.size()),
+                    0);
     const std::string_view magic = as_text(bytes_.first(4));
     if (magic == "FUGG") return refuse("a big-endian GGUF file; only little-endian is read", 0, ErrorCode::Unsupported);
     if (magic != "GGUF") return refuse(fmt::format("expected the magic 'GGUF', came '{}'", printable(magic)), 0);
@@ -88,14 +94,18 @@ class GgufReader {
     VITRINE_TRY(version_, number<std::uint32_t>("the version"));
     if ((version_ & 0xFFFFU) == 0 && version_ != 0)
       return refuse("the version is written big-endian; only little-endian files are read", 4, ErrorCode::Unsupported);
-    if (version_ != 2 && version_ != 3) return refuse(fmt::format("expected version 2 or 3, came version {}", version_), 4, ErrorCode::Unsupported);
+    if (version_ != 2 && version_ != 3)
+      return refuse(fmt::format("expected version 2 or 3, came version {}", version_), 4, ErrorCode::Unsupported);
     VITRINE_TRY(tensors_, number<std::uint64_t>("the tensor count"));
     VITRINE_TRY(pairs_, number<std::uint64_t>("the key/value count"));
     // A pair takes 13 bytes at least (key length, one character, type, value), a tensor 32.
-    if (pairs_ > left() / 13) return refuse(fmt::format("metadata count {} cannot fit before the end of the file", pairs_), 16);
-    if (tensors_ > left() / 32) return refuse(fmt::format("tensor count {} cannot fit before the end of the file", tensors_), 8);
+    if (pairs_ > left() / 13)
+      return refuse(fmt::format("metadata count {} cannot fit before the end of the file", pairs_), 16);
+    if (tensors_ > left() / 32)
+      return refuse(fmt::format("tensor count {} cannot fit before the end of the file", tensors_), 8);
     if (tensors_ > kMaxTensors)
-      return refuse(fmt::format("tensor count {} is above the limit of {}", tensors_, kMaxTensors), 8, ErrorCode::FileLimit);
+      return refuse(fmt::format("tensor count {} is above the limit of {}", tensors_, kMaxTensors), 8,
+                    ErrorCode::FileLimit);
     return {};
   }
 
@@ -104,7 +114,8 @@ class GgufReader {
     VITRINE_TRY(const auto key, string("metadata key", kMaxKey));
     if (key.empty()) return refuse("an empty metadata key", begin);
     if (!is_utf8(key)) return refuse(fmt::format("metadata key '{}' is not UTF-8", printable(key)), begin);
-    if (key.find('\0') != std::string_view::npos) return refuse(fmt::format("metadata key '{}' holds a NUL byte", printable(key)), begin);
+    if (key.find('\0') != std::string_view::npos)
+      return refuse(fmt::format("metadata key '{}' holds a NUL byte", printable(key)), begin);
     VITRINE_TRY(const auto type, number<std::uint32_t>("a metadata value type"));
     if (key == "general.alignment" && type != kU32)
       return refuse(fmt::format("expected general.alignment to be of type 4 (uint32), came type {}", type), at_ - 4);
@@ -140,7 +151,9 @@ class GgufReader {
       }
       case kBool: {
         VITRINE_TRY(const auto value, number<std::uint8_t>(fmt::format("the value of '{}'", printable(key))));
-        if (value > 1) return refuse(fmt::format("expected the bool of '{}' to be 0 or 1, came {}", printable(key), value), at_ - 1);
+        if (value > 1)
+          return refuse(fmt::format("expected the bool of '{}' to be 0 or 1, came {}", printable(key), value),
+                        at_ - 1);
         out = value == 1;
         return {};
       }
@@ -158,21 +171,26 @@ class GgufReader {
       return {};
     }
     if (broken_text_.emplace(key).second)
-      checkpoint_.warn(fmt::format("'{}' holds text that is not UTF-8 (a token or string of bytes); shown with replacement characters",
-                                   printable(key)));
+      checkpoint_.warn(fmt::format(
+          "'{}' holds text that is not UTF-8 (a token or string of bytes); shown with replacement characters",
+          printable(key)));
     out = repaired_utf8(text);
     return {};
   }
 
   Status read_array(std::string_view key, int depth, json& out) {
     if (depth >= kMaxArrayDepth)
-      return refuse(fmt::format("'{}' is an array nested more than {} levels deep", printable(key), kMaxArrayDepth), at_, ErrorCode::FileLimit);
+      return refuse(fmt::format("'{}' is an array nested more than {} levels deep", printable(key), kMaxArrayDepth),
+                    at_, ErrorCode::FileLimit);
     const std::uint64_t begin = at_;
     VITRINE_TRY(const auto type, number<std::uint32_t>("an array's element type"));
     VITRINE_TRY(const auto count, number<std::uint64_t>("an array's count"));
-    if (type >= kValueTypes) return refuse(fmt::format("array element type {} of '{}' does not exist", type, printable(key)), begin);
+    if (type >= kValueTypes)
+      return refuse(fmt::format("array element type {} of '{}' does not exist", type, printable(key)), begin);
     if (count > left() / kValueBytes[type])
-      return refuse(fmt::format("array '{}' has a count of {}, which reaches past the end of the file", printable(key), count), begin + 4);
+      return refuse(
+          fmt::format("array '{}' has a count of {}, which reaches past the end of the file", printable(key), count),
+          begin + 4);
     VITRINE_CHECK(spend(64 + count * sizeof(json)));
     out = json::array();
     auto& items = out.get_ref<json::array_t&>();
@@ -199,7 +217,8 @@ class GgufReader {
     if (!is_utf8(name) || name.find('\0') != std::string_view::npos)
       return refuse(fmt::format("tensor name '{}' is not UTF-8 text without NUL", shown), begin);
     VITRINE_TRY(const auto rank, number<std::uint32_t>("a tensor's number of dimensions"));
-    if (rank < 1 || rank > 4) return refuse(fmt::format("tensor '{}' has {} dimensions, expected 1 to 4", shown, rank), at_ - 4);
+    if (rank < 1 || rank > 4)
+      return refuse(fmt::format("tensor '{}' has {} dimensions, expected 1 to 4", shown, rank), at_ - 4);
     std::vector<std::uint64_t> dims;
     for (std::uint32_t i = 0; i < rank; ++i) {
       VITRINE_TRY(const auto n, number<std::uint64_t>("a tensor's dimensions"));
@@ -211,10 +230,13 @@ class GgufReader {
     if (!count) return refuse(fmt::format("the dimensions of '{}' overflow: more than 2^63 elements", shown), at_);
     VITRINE_TRY(const auto type, number<std::uint32_t>("a tensor's type"));
     const Codec* codec = gguf_codec(type);
-    if (codec == nullptr) return refuse(fmt::format("tensor '{}' has type {}, which is retired or unknown", shown, type), at_ - 4, ErrorCode::Unsupported);
+    if (codec == nullptr)
+      return refuse(fmt::format("tensor '{}' has type {}, which is retired or unknown", shown, type), at_ - 4,
+                    ErrorCode::Unsupported);
     if (dims[0] % codec->block_values != 0)
-      return refuse(fmt::format("the first dimension {} of '{}' is not a multiple of the block of {} ({} values)", dims[0], shown,
-                                codec->name, codec->block_values), at_);
+      return refuse(fmt::format("the first dimension {} of '{}' is not a multiple of the block of {} ({} values)",
+                                dims[0], shown, codec->name, codec->block_values),
+                    at_);
     const auto size = codec->bytes_for(*count);
     if (!size) return refuse(fmt::format("the size of '{}' overflows 64 bits", shown), at_);
     VITRINE_TRY(const auto offset, number<std::uint64_t>("a tensor's offset"));
@@ -234,19 +256,24 @@ class GgufReader {
         return refuse(fmt::format("the offset {} of '{}' is not aligned to {} bytes", offset, shown, alignment_), at_);
       const auto end = checked_add(offset, info.entry.bytes);
       if (!end || data > bytes_.size() || *end > bytes_.size() - data)
-        return refuse(fmt::format("'{}' (size {} bytes at offset {}) reaches past the end of the file: truncated", shown,
-                                  info.entry.bytes, offset), at_);
+        return refuse(fmt::format("'{}' (size {} bytes at offset {}) reaches past the end of the file: truncated",
+                                  shown, info.entry.bytes, offset),
+                      at_);
       info.entry.offset += data;
     }
     std::vector<const Info*> order;
     for (const Info& info : infos_) order.push_back(&info);
-    std::sort(order.begin(), order.end(), [](const Info* a, const Info* b) { return a->entry.offset < b->entry.offset; });
+    std::sort(order.begin(), order.end(),
+              [](const Info* a, const Info* b) { return a->entry.offset < b->entry.offset; });
     std::uint64_t expected = data;
     for (const Info* info : order) {
       const std::string shown = printable(info->entry.name);
       const std::uint64_t offset = info->entry.offset;
-      if (offset < last_end_) return refuse(fmt::format("'{}' at offset {} overlaps the tensor before it", shown, offset - data), offset);
-      if (offset > expected) checkpoint_.warn(fmt::format("a gap of {} unused bytes before '{}' (offset {})", offset - expected, shown, offset));
+      if (offset < last_end_)
+        return refuse(fmt::format("'{}' at offset {} overlaps the tensor before it", shown, offset - data), offset);
+      if (offset > expected)
+        checkpoint_.warn(
+            fmt::format("a gap of {} unused bytes before '{}' (offset {})", offset - expected, shown, offset));
       last_end_ = offset + info->entry.bytes;
       expected = (last_end_ + alignment_ - 1) / alignment_ * alignment_;
     }
@@ -282,11 +309,15 @@ Result<MappedCheckpoint> join_parts(MappedCheckpoint first, const std::string& p
   const std::uint64_t number = count_at(first.metadata(), "split.no");
   const auto refuse = [&](std::string message) { return fail_file(ErrorCode::FileFormat, path, std::move(message)); };
   if (number >= parts) return refuse(fmt::format("split.no {} is not below split.count {}", number, parts));
-  if (parts > kMaxParts) return refuse(fmt::format("split.count {} is above the limit of {}: parts are missing", parts, kMaxParts));
+  if (parts > kMaxParts)
+    return refuse(fmt::format("split.count {} is above the limit of {}: parts are missing", parts, kMaxParts));
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   const std::string name = std::filesystem::path(path).filename().string();
   const std::string tail = part_name("", number + 1, parts);
-  if (!name.ends_with(tail)) return refuse(fmt::format("part {} of a split model must be called '...{}' (split.no, split.count); the other parts are missing", number + 1, tail));
+  if (!name.ends_with(tail))
+    return refuse(fmt::format(
+        "part {} of a split model must be called '...{}' (split.no, split.count); the other parts are missing",
+        number + 1, tail));
   const std::string stem = name.substr(0, name.size() - tail.size());
   MappedCheckpoint whole("gguf");
   for (std::uint64_t i = 0; i < parts; ++i) {

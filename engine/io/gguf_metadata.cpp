@@ -53,7 +53,8 @@ class GgufChecker {
       warn("no general.architecture: the file does not say which model it is");
       return {};
     }
-    if (!value->is_string()) return refuse(fmt::format("expected general.architecture to be a string, came a {}", value->type_name()));
+    if (!value->is_string())
+      return refuse(fmt::format("expected general.architecture to be a string, came a {}", value->type_name()));
     const auto& name = value->get_ref<const std::string&>();
     if (std::find(std::begin(kArchitectures), std::end(kArchitectures), name) == std::end(kArchitectures))
       warn(fmt::format("general.architecture '{}' is no model that is known", printable(name)));
@@ -69,7 +70,8 @@ class GgufChecker {
     const auto one = [&](const json& n) -> Result<std::uint64_t> {
       const bool fits = n.is_number_integer() && n.get<double>() >= 0 && n.get<std::uint64_t>() <= high;
       if (!fits || n.get<std::uint64_t>() < low)
-        return refuse(fmt::format("{} is {}, expected a whole number from {} to {}", full, printable(n.dump(), 40), low, high));
+        return refuse(
+            fmt::format("{} is {}, expected a whole number from {} to {}", full, printable(n.dump(), 40), low, high));
       return n.get<std::uint64_t>();
     };
     if (!value->is_array()) return one(*value);
@@ -94,7 +96,8 @@ class GgufChecker {
     VITRINE_CHECK(size("feed_forward_length", 1, 1U << 24));
     VITRINE_CHECK(size("vocab_size", 1, 1U << 26));
     VITRINE_TRY(const auto context, size("context_length", 0, std::uint64_t{1} << 40));
-    if (context == 0 && at(prefix + "context_length") != nullptr) warn(prefix + "context_length is 0: the length limit is unknown");
+    if (context == 0 && at(prefix + "context_length") != nullptr)
+      warn(prefix + "context_length is 0: the length limit is unknown");
     VITRINE_CHECK(heads(prefix, width));
     for (const char* key : {"attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon"}) {
       const json* value = at(prefix + key);
@@ -102,8 +105,10 @@ class GgufChecker {
         return refuse(fmt::format("{}{} is {}, expected a positive finite number", prefix, key, number_text(*value)));
     }
     for (const TensorEntry& entry : tensors_)
-      if (entry.name == "token_embd.weight" && static_cast<std::uint64_t>(entry.shape.back()) != width && architecture_ != "gemma3n")
-        return refuse(fmt::format("token_embd.weight is {} wide, {}embedding_length says {}", entry.shape.back(), prefix, width));
+      if (entry.name == "token_embd.weight" && static_cast<std::uint64_t>(entry.shape.back()) != width &&
+          architecture_ != "gemma3n")
+        return refuse(fmt::format("token_embd.weight is {} wide, {}embedding_length says {}", entry.shape.back(),
+                                  prefix, width));
     (void)layers;
     return {};
   }
@@ -117,16 +122,19 @@ class GgufChecker {
     if (heads == 0) return {};
     VITRINE_TRY(const auto kv, size("attention.head_count_kv", 0, 1U << 16));
     VITRINE_TRY(const auto key_length, size("attention.key_length", 1, 1U << 16));
-    if (kv > heads) return refuse(fmt::format("{}attention.head_count_kv {} is more than head_count {}", prefix, kv, heads));
+    if (kv > heads)
+      return refuse(fmt::format("{}attention.head_count_kv {} is more than head_count {}", prefix, kv, heads));
     if (kv == 0 && at(prefix + "attention.head_count_kv") != nullptr)
       warn(fmt::format("{}attention.head_count_kv is 0: a model without attention", prefix));
     if (kv != 0 && !at(prefix + "attention.head_count_kv")->is_array() && heads % kv != 0)
       return refuse(fmt::format("{}attention.head_count {} is not a multiple of head_count_kv {}", prefix, heads, kv));
     if (key_length == 0 && width % heads != 0)
-      return refuse(fmt::format("{}embedding_length {} is not a multiple of attention.head_count {}", prefix, width, heads));
+      return refuse(
+          fmt::format("{}embedding_length {} is not a multiple of attention.head_count {}", prefix, width, heads));
     const std::uint64_t head = key_length != 0 ? key_length : width / heads;
     VITRINE_TRY(const auto rope, size("rope.dimension_count", 0, 1U << 16));
-    if (rope > head) return refuse(fmt::format("{}rope.dimension_count {} is more than the {} of a head", prefix, rope, head));
+    if (rope > head)
+      return refuse(fmt::format("{}rope.dimension_count {} is more than the {} of a head", prefix, rope, head));
     if (rope % 2 != 0) return refuse(fmt::format("{}rope.dimension_count {} is odd", prefix, rope));
     return {};
   }
@@ -140,7 +148,8 @@ class GgufChecker {
     for (const char* key : {"tokenizer.ggml.scores", "tokenizer.ggml.token_type"}) {
       const json* list = at(key);
       if (list != nullptr && (!list->is_array() || list->size() != tokens->size()))
-        return refuse(fmt::format("{} has {} entries for {} tokens", key, list->is_array() ? list->size() : 1, tokens->size()));
+        return refuse(
+            fmt::format("{} has {} entries for {} tokens", key, list->is_array() ? list->size() : 1, tokens->size()));
     }
     if (const json* scores = at("tokenizer.ggml.scores"))
       for (const json& score : *scores)
@@ -170,8 +179,11 @@ class GgufChecker {
       const std::string_view text = tokens[i].get_ref<const std::string&>();
       duplicates += seen.insert(text).second ? 0 : 1;
       const bool byte = types != nullptr && (*types)[i].is_number_integer() && (*types)[i] == 6;
-      const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f'); };
-      if (byte && !(text.size() == 6 && text.starts_with("<0x") && text[5] == '>' && hex(text[3]) && hex(text[4]))) ++bad_bytes;
+      const auto hex = [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
+      };
+      if (byte && !(text.size() == 6 && text.starts_with("<0x") && text[5] == '>' && hex(text[3]) && hex(text[4])))
+        ++bad_bytes;
     }
     if (duplicates > 0) warn(fmt::format("tokenizer.ggml.tokens holds {} duplicate tokens", duplicates));
     if (bad_bytes > 0) warn(fmt::format("{} byte tokens are not written <0x00> to <0xFF>", bad_bytes));
@@ -189,7 +201,8 @@ class GgufChecker {
           !vocabulary.contains(text.substr(space + 1)))
         ++bad;
     }
-    if (bad > 0) warn(fmt::format("{} of {} merges have no space or name tokens that do not exist", bad, merges->size()));
+    if (bad > 0)
+      warn(fmt::format("{} of {} merges have no space or name tokens that do not exist", bad, merges->size()));
   }
 
   const json& metadata_;

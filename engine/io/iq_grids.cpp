@@ -214,7 +214,8 @@ std::vector<float> unpack(std::string_view hex, unsigned bits, std::span<const f
 
 const IqGrids& iq_grids() {
   static constexpr float kSigns[4] = {-1, 0, 1, 0}, kTwo[4] = {0x08, 0x19, 0x2b, 0};
-  static constexpr float kThree[8] = {0x04, 0x0c, 0x14, 0x1c, 0x24, 0x2c, 0x34, 0x3e}, kOdd[8] = {1, 3, 5, 7, 9, 11, 13, 15};
+  static constexpr float kThree[8] = {0x04, 0x0c, 0x14, 0x1c, 0x24, 0x2c, 0x34, 0x3e};
+  static constexpr float kOdd[8] = {1, 3, 5, 7, 9, 11, 13, 15};
   static const std::vector<float> iq1 = unpack(kIq1Hex, 2, kSigns), iq2_xxs = unpack(kIq2XxsHex, 2, kTwo),
                                   iq2_xs = unpack(kIq2XsHex, 2, kTwo), iq2_s = unpack(kIq2SHex, 2, kTwo),
                                   iq3_xxs = unpack(kIq3XxsHex, 4, kThree), iq3_s = unpack(kIq3SHex, 4, kOdd);

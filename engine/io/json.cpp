@@ -50,7 +50,8 @@ class JsonParser {
       ++at_;
   }
   bool spend(std::size_t bytes) {
-    if (bytes > budget_) return refuse("JSON text that unfolds to more than 192 MB beyond its size", ErrorCode::FileLimit);
+    if (bytes > budget_)
+      return refuse("JSON text that unfolds to more than 192 MB beyond its size", ErrorCode::FileLimit);
     budget_ -= bytes;
     return true;
   }
@@ -81,7 +82,8 @@ class JsonParser {
   }
 
   bool deep(std::size_t depth) {
-    return depth <= max_depth_ || refuse(fmt::format("JSON nested more than {} levels deep", max_depth_), ErrorCode::FileLimit);
+    return depth <= max_depth_ ||
+           refuse(fmt::format("JSON nested more than {} levels deep", max_depth_), ErrorCode::FileLimit);
   }
 
   bool object(json& out, std::size_t depth) {
@@ -140,7 +142,8 @@ class JsonParser {
     ++at_;
     while (at_ < text_.size()) {
       const std::size_t begin = at_;
-      while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' && static_cast<unsigned char>(text_[at_]) >= 0x20)
+      while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' &&
+             static_cast<unsigned char>(text_[at_]) >= 0x20)
         ++at_;
       const std::string_view part = text_.substr(begin, at_ - begin);
       if (const auto bad = first_bad_utf8(part)) {
@@ -179,7 +182,8 @@ class JsonParser {
     if (!hex4(unit)) return false;
     const auto lone = [&] {
       at_ = begin;
-      return refuse(fmt::format("JSON string with the lone surrogate escape \\u{:04x}, which is no UTF-16 character", unit));
+      return refuse(
+          fmt::format("JSON string with the lone surrogate escape \\u{:04x}, which is no UTF-16 character", unit));
     };
     if (unit >= 0xDC00 && unit <= 0xDFFF) return lone();
     if (unit >= 0xD800 && unit <= 0xDBFF) {
@@ -244,7 +248,8 @@ class JsonParser {
     }
     double v = 0;
     if (std::from_chars(first, last, v).ec == std::errc::result_out_of_range) {
-      const bool tiny = s.find("e-") != s.npos || s.find("E-") != s.npos || s.substr(negative ? 1 : 0).starts_with("0.");
+      const bool tiny =
+          s.find("e-") != s.npos || s.find("E-") != s.npos || s.substr(negative ? 1 : 0).starts_with("0.");
       if (!tiny) {
         at_ = begin;
         return refuse(fmt::format("JSON number {} is outside of the range of double precision", printable(s, 32)));

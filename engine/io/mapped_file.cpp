@@ -72,7 +72,8 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem
   }
   void* map = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file->descriptor_, 0);
   if (map == MAP_FAILED)
-    return fail_file(ErrorCode::FileLimit, file->path_, fmt::format("{} bytes cannot be mapped: {}", size, std::strerror(errno)));
+    return fail_file(ErrorCode::FileLimit, file->path_,
+                     fmt::format("{} bytes cannot be mapped: {}", size, std::strerror(errno)));
   file->map_ = map;
   file->bytes_ = {static_cast<const std::byte*>(map), size};
   return file;

@@ -20,7 +20,8 @@ constexpr std::size_t kMaxRank = 64;
 /// The header is a Python dictionary of three known keys; nothing else of Python is read.
 class NpyHeaderParser {
  public:
-  NpyHeaderParser(std::string_view text, const std::string& file, std::uint64_t base) : text_(text), file_(file), base_(base) {}
+  NpyHeaderParser(std::string_view text, const std::string& file, std::uint64_t base)
+      : text_(text), file_(file), base_(base) {}
 
   Result<NpyHeader> parse() {
     NpyHeader header;
@@ -64,7 +65,8 @@ class NpyHeaderParser {
   }
   Status expect(char c) {
     if (take(c)) return {};
-    return refuse(fmt::format("header: expected '{}', came {}", c, at_ < text_.size() ? printable(text_.substr(at_, 1)) : "its end"));
+    return refuse(fmt::format("header: expected '{}', came {}", c,
+                              at_ < text_.size() ? printable(text_.substr(at_, 1)) : "its end"));
   }
   Result<std::string> string() {
     skip();
@@ -95,7 +97,8 @@ class NpyHeaderParser {
       const std::size_t begin = at_;
       while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') ++at_;
       const auto value = parse_decimal(text_.substr(begin, at_ - begin));
-      if (!value || *value > static_cast<std::uint64_t>(INT64_MAX)) return refuse("header: expected whole numbers in shape");
+      if (!value || *value > static_cast<std::uint64_t>(INT64_MAX))
+        return refuse("header: expected whole numbers in shape");
       if (out.size() >= kMaxRank) return refuse("header: shape has more than 64 dimensions");
       out.push_back(static_cast<std::int64_t>(*value));
       if (at_ < text_.size() && text_[at_] == 'L') ++at_;
@@ -166,7 +169,8 @@ Result<OpenedNpy> open_npy(const std::filesystem::path& path) {
   if (bytes.size() < 10) return refuse("expected a npy array, the file is too short: truncated or empty header", 0);
   if (as_text(bytes.first(6)) != "\x93NUMPY") return refuse("expected the magic of a npy array", 0);
   const auto major = static_cast<int>(bytes[6]);
-  if (major < 1 || major > 3) return refuse(fmt::format("npy version {} is not 1 to 3", major), 6, ErrorCode::Unsupported);
+  if (major < 1 || major > 3)
+    return refuse(fmt::format("npy version {} is not 1 to 3", major), 6, ErrorCode::Unsupported);
   const std::size_t begin = major == 1 ? 10 : 12;
   if (bytes.size() < begin) return refuse("truncated npy header", 8);
   const std::uint64_t length = major == 1 ? load_le<std::uint16_t>(&bytes[8]) : load_le<std::uint32_t>(&bytes[8]);
@@ -176,17 +180,20 @@ Result<OpenedNpy> open_npy(const std::filesystem::path& path) {
   npy.header.offset = begin + length;
   const auto element = element_of(npy.header.descr);
   if (!element)
-    return refuse(fmt::format("npy descr '{}' is no float, integer or boolean type that is read", printable(npy.header.descr)), begin,
-                  ErrorCode::Unsupported);
+    return refuse(
+        fmt::format("npy descr '{}' is no float, integer or boolean type that is read", printable(npy.header.descr)),
+        begin, ErrorCode::Unsupported);
   npy.element = *element;
   const auto count = checked_numel({npy.header.shape.begin(), npy.header.shape.end()});
   const auto size = count ? checked_mul(*count, element->bytes) : std::nullopt;
   if (!size || *size > bytes.size() - npy.header.offset)
     return refuse(fmt::format("npy shape and descr need {} bytes, the file has {}: truncated or a wrong size",
-                              size ? fmt::format("{}", *size) : "more than 2^64", bytes.size() - npy.header.offset), npy.header.offset);
+                              size ? fmt::format("{}", *size) : "more than 2^64", bytes.size() - npy.header.offset),
+                  npy.header.offset);
   if (*size < bytes.size() - npy.header.offset)
-    return refuse(fmt::format("{} trailing bytes after the end of the npy array", bytes.size() - npy.header.offset - *size),
-                  npy.header.offset + *size);
+    return refuse(
+        fmt::format("{} trailing bytes after the end of the npy array", bytes.size() - npy.header.offset - *size),
+        npy.header.offset + *size);
   npy.count = *count;
   return npy;
 }
@@ -221,10 +228,12 @@ Result<NpyArray> read_npy(const std::filesystem::path& path) {
   return array;
 }
 
-Status write_npy(const std::filesystem::path& path, const std::vector<std::int64_t>& shape, std::span<const float> values) {
+Status write_npy(const std::filesystem::path& path, const std::vector<std::int64_t>& shape,
+                 std::span<const float> values) {
   const auto count = checked_numel({shape.begin(), shape.end()});
   if (!count || *count != values.size())
-    return fail(ErrorCode::ShapeMismatch, fmt::format("a npy array of {} values does not have the shape given", values.size()));
+    return fail(ErrorCode::ShapeMismatch,
+                fmt::format("a npy array of {} values does not have the shape given", values.size()));
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (";
   for (const std::int64_t n : shape) header += fmt::format("{},{}", n, shape.size() == 1 ? "" : " ");
   if (shape.size() > 1) header.resize(header.size() - 2);

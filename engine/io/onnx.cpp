@@ -60,7 +60,8 @@ class OnnxReader {
       if (field.number == 2 && message) about()["producer_name"] = text(field, "producer");
       if (field.number == 3 && message) about()["producer_version"] = text(field, "producer version");
       if (field.number == 7 && !message) return onnx_.refuse("the graph field has the wrong wire type", field.offset);
-      if (field.number == 7 && graph) return onnx_.refuse("the graph stands twice: two models in one file", field.offset);
+      if (field.number == 7 && graph)
+        return onnx_.refuse("the graph stands twice: two models in one file", field.offset);
       if (field.number == 7) graph = field;
       if (field.number == 8 && message) VITRINE_CHECK(read_opset(field, opsets));
       if (field.number == 14 && message) VITRINE_CHECK(read_property(field));
@@ -70,7 +71,8 @@ class OnnxReader {
     }
     if (!graph) return onnx_.refuse("expected an ONNX model, the protobuf message has no graph", 0);
     if (!ir_version) warn("no ir_version: the version of the format is not stated");
-    else if (*ir_version == 0 || *ir_version > kNewestIr) warn(fmt::format("ir_version {} is not one that is known", *ir_version));
+    else if (*ir_version == 0 || *ir_version > kNewestIr)
+      warn(fmt::format("ir_version {} is not one that is known", *ir_version));
     if (opsets.empty()) warn("no opset import: the meaning of the operators is not stated");
     about()["ir_version"] = ir_version.value_or(0);
     about()["opset"] = std::move(opsets);
@@ -90,7 +92,8 @@ class OnnxReader {
       if (field.number == 1) domain = text(field, "opset domain");
       if (field.number == 2) version = field.value;
     }
-    if (version == 0 || version > kNewestOpset) warn(fmt::format("opset {} of domain '{}' is not one that is known", version, printable(domain)));
+    if (version == 0 || version > kNewestOpset)
+      warn(fmt::format("opset {} of domain '{}' is not one that is known", version, printable(domain)));
     opsets[domain] = version;
     return {};
   }
@@ -109,7 +112,8 @@ class OnnxReader {
 
   Status read_graph(const ProtoField& graph, const std::string& prefix, int depth, GraphNames& names) {
     if (depth > kMaxGraphDepth)
-      return onnx_.refuse(fmt::format("graphs nested more than {} levels deep", kMaxGraphDepth), graph.offset, ErrorCode::FileLimit);
+      return onnx_.refuse(fmt::format("graphs nested more than {} levels deep", kMaxGraphDepth), graph.offset,
+                          ErrorCode::FileLimit);
     ProtoReader reader(graph.bytes, graph.offset);
     while (!reader.done()) {
       VITRINE_TRY(const ProtoField field, reader.next());
@@ -158,14 +162,16 @@ class OnnxReader {
       VITRINE_TRY(const ProtoField field, reader.next());
       if (field.wire != ProtoWire::Bytes) continue;
       if (field.number <= 2 && ++edges_ > kMaxEdges)
-        return onnx_.refuse(fmt::format("more than {} node inputs and outputs", kMaxEdges), field.offset, ErrorCode::FileLimit);
+        return onnx_.refuse(fmt::format("more than {} node inputs and outputs", kMaxEdges), field.offset,
+                            ErrorCode::FileLimit);
       if (field.number == 1) node.inputs.push_back(field.text());
       if (field.number == 2) node.outputs.push_back(field.text());
       if (field.number == 3) node.name = field.text();
       if (field.number == 4) node.op = field.text();
       if (field.number == 5) attributes.push_back(field);
     }
-    if (++nodes_ > kMaxNodes) return onnx_.refuse(fmt::format("more than {} nodes", kMaxNodes), message.offset, ErrorCode::FileLimit);
+    if (++nodes_ > kMaxNodes)
+      return onnx_.refuse(fmt::format("more than {} nodes", kMaxNodes), message.offset, ErrorCode::FileLimit);
     if (!is_utf8(node.name)) warn(fmt::format("the node name '{}' is not UTF-8", printable(node.name)));
     if (operators_.size() < 1000 || operators_.contains(repaired_utf8(node.op))) ++operators_[repaired_utf8(node.op)];
     for (const ProtoField& attribute : attributes) VITRINE_CHECK(read_attribute(attribute, node, prefix, depth));
@@ -195,7 +201,8 @@ class OnnxReader {
     }
     for (const ProtoField& graph : graphs) {
       GraphNames inner;
-      const std::string label = !node.name.empty() ? repaired_utf8(node.name) : repaired_utf8(node.outputs.empty() ? node.op : node.outputs[0]);
+      const std::string label = !node.name.empty() ? repaired_utf8(node.name)
+                                                   : repaired_utf8(node.outputs.empty() ? node.op : node.outputs[0]);
       VITRINE_CHECK(read_graph(graph, fmt::format("{}{}.{}/", prefix, label, repaired_utf8(name)), depth + 1, inner));
     }
     return {};
@@ -224,12 +231,14 @@ class OnnxReader {
     for (bool changed = true; changed;) {
       changed = false;
       for (auto it = calls.begin(); it != calls.end();) {
-        const bool leaf = std::none_of(it->second.begin(), it->second.end(), [&](auto callee) { return calls.contains(callee); });
+        const bool leaf =
+            std::none_of(it->second.begin(), it->second.end(), [&](auto callee) { return calls.contains(callee); });
         it = leaf ? calls.erase(it) : std::next(it);
         changed = changed || leaf;
       }
     }
-    if (!calls.empty()) warn(fmt::format("the function '{}' calls itself (recursion)", printable(calls.begin()->first)));
+    if (!calls.empty())
+      warn(fmt::format("the function '{}' calls itself (recursion)", printable(calls.begin()->first)));
     return {};
   }
 

@@ -18,7 +18,8 @@ bool is_anonymous(std::string_view name) {
 
 }  // namespace
 
-std::vector<std::string> check_onnx_order(const std::vector<OnnxNode>& nodes, std::unordered_set<std::string_view> known) {
+std::vector<std::string> check_onnx_order(const std::vector<OnnxNode>& nodes,
+                                          std::unordered_set<std::string_view> known) {
   std::vector<std::string> warnings;
   const auto warn = [&](std::string what) {
     if (warnings.size() < kMaxWarnings) warnings.push_back(std::move(what));
@@ -35,7 +36,8 @@ std::vector<std::string> check_onnx_order(const std::vector<OnnxNode>& nodes, st
         warn(fmt::format("node '{}' ({}) reads '{}' before it is written: the nodes are not sorted, or form a cycle",
                          printable(node.name), printable(node.op), printable(input)));
       else
-        warn(fmt::format("node '{}' ({}) reads '{}', which nothing defines", printable(node.name), printable(node.op), printable(input)));
+        warn(fmt::format("node '{}' ({}) reads '{}', which nothing defines", printable(node.name), printable(node.op),
+                         printable(input)));
     }
     known.insert(node.outputs.begin(), node.outputs.end());
   }

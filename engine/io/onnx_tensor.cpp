@@ -42,7 +42,8 @@ std::uint32_t field_for(std::string_view dtype) {
 /// Gathers the fields of one TensorProto, then says where its bytes are.
 class TensorReader {
  public:
-  TensorReader(OnnxFile& onnx, std::span<const std::byte> message, std::uint64_t at) : onnx_(onnx), message_(message), at_(at) {}
+  TensorReader(OnnxFile& onnx, std::span<const std::byte> message, std::uint64_t at)
+      : onnx_(onnx), message_(message), at_(at) {}
 
   Result<OnnxTensor> read() {
     ProtoReader reader(message_, at_);
@@ -70,13 +71,22 @@ class TensorReader {
       case kDims: return take_dims(field);
       case kDataType: data_type_ = static_cast<std::int64_t>(field.value); return {};
       case kName:
-        if (!is_utf8(field.text())) onnx_.warnings.push_back(fmt::format("the tensor name '{}' is not UTF-8", printable(field.text())));
+        if (!is_utf8(field.text()))
+          onnx_.warnings.push_back(fmt::format("the tensor name '{}' is not UTF-8", printable(field.text())));
         tensor_.entry.name = repaired_utf8(field.text());
         return {};
-      case kSegment: return refuse(fmt::format("tensor '{}' is stored in segments, which no exporter writes", shown()), field.offset, ErrorCode::Unsupported);
+      case kSegment:
+        return refuse(fmt::format("tensor '{}' is stored in segments, which no exporter writes", shown()),
+                      field.offset, ErrorCode::Unsupported);
       case kExternal: return take_external(field);
       case kLocation: external_ = field.value == 1; return {};
-      case kFloatData: case kInt32Data: case kStringData: case kInt64Data: case kRawData: case kDoubleData: case kUint64Data:
+      case kFloatData:
+      case kInt32Data:
+      case kStringData:
+      case kInt64Data:
+      case kRawData:
+      case kDoubleData:
+      case kUint64Data:
         return take_data(field);
       default: return {};
     }
@@ -84,7 +94,9 @@ class TensorReader {
 
   Status take_dims(const ProtoField& field) {
     const auto add = [&](std::uint64_t n) -> Status {
-      if (dims_.size() >= kMaxRank) return refuse(fmt::format("tensor '{}' has more than {} dims", shown(), kMaxRank), field.offset, ErrorCode::FileLimit);
+      if (dims_.size() >= kMaxRank)
+        return refuse(fmt::format("tensor '{}' has more than {} dims", shown(), kMaxRank), field.offset,
+                      ErrorCode::FileLimit);
       dims_.push_back(n);
       return {};
     };
@@ -109,23 +121,32 @@ class TensorReader {
     if (key == "location") location_ = value;
     else if (key == "offset") offset_ = value;
     else if (key == "length") length_ = value;
-    else if (key != "checksum") onnx_.warnings.push_back(fmt::format("external data of '{}' has the unknown key '{}'", shown(), printable(key)));
+    else if (key != "checksum")
+      onnx_.warnings.push_back(
+          fmt::format("external data of '{}' has the unknown key '{}'", shown(), printable(key)));
     return {};
   }
 
   Status take_data(const ProtoField& field) {
     if (data_field_ != 0 && data_field_ != field.number)
-      return refuse(fmt::format("tensor '{}' has its values two times, in {} and {}", shown(), field_name(data_field_), field_name(field.number)), field.offset);
-    if (data_field_ == kRawData) return refuse(fmt::format("tensor '{}' has raw_data two times", shown()), field.offset);
+      return refuse(fmt::format("tensor '{}' has its values two times, in {} and {}", shown(),
+                                field_name(data_field_), field_name(field.number)),
+                    field.offset);
+    if (data_field_ == kRawData)
+      return refuse(fmt::format("tensor '{}' has raw_data two times", shown()), field.offset);
     data_field_ = field.number;
     if (pieces_.size() < kMaxStrings) pieces_.push_back(field);
-    else return refuse(fmt::format("tensor '{}' has more than {} separate values in {}", shown(), kMaxStrings, field_name(field.number)), field.offset, ErrorCode::FileLimit);
+    else
+      return refuse(fmt::format("tensor '{}' has more than {} separate values in {}", shown(), kMaxStrings,
+                                field_name(field.number)),
+                    field.offset, ErrorCode::FileLimit);
     return {};
   }
 
   Status check_type_and_shape() {
     const Codec* codec = onnx_codec(data_type_);
-    if (codec == nullptr) return refuse(fmt::format("tensor '{}' has the data type {}, which does not exist", shown(), data_type_), at_);
+    if (codec == nullptr)
+      return refuse(fmt::format("tensor '{}' has the data type {}, which does not exist", shown(), data_type_), at_);
     tensor_.source.codec = codec;
     tensor_.entry.dtype = codec->name;
     for (const std::uint64_t n : dims_) {
@@ -148,8 +169,10 @@ class TensorReader {
       error.message = fmt::format("external data of '{}': {}", shown(), error.message);
       return tl::unexpected(std::move(error));
     };
-    if (data_field_ != 0) return refuse(fmt::format("tensor '{}' has its values two times, here and in external data", shown()), at_);
-    auto path = path_inside(std::filesystem::path(onnx_.file->path()).parent_path(), location_.value_or(""), "location");
+    if (data_field_ != 0)
+      return refuse(fmt::format("tensor '{}' has its values two times, here and in external data", shown()), at_);
+    auto path =
+        path_inside(std::filesystem::path(onnx_.file->path()).parent_path(), location_.value_or(""), "location");
     if (!path) return add_file(std::move(path.error()));
     auto& file = onnx_.external[path->string()];
     if (!file) {
@@ -157,7 +180,8 @@ class TensorReader {
       if (!opened) return add_file(std::move(opened.error()));
       file = *opened;
       if (file->has_other_links())
-        onnx_.warnings.push_back(fmt::format("the external data file '{}' has a second hard link", printable(*location_)));
+        onnx_.warnings.push_back(
+            fmt::format("the external data file '{}' has a second hard link", printable(*location_)));
     }
     const auto number = [](const std::optional<std::string_view>& text, std::uint64_t otherwise) {
       return text ? parse_decimal(*text) : std::optional(otherwise);
@@ -171,7 +195,9 @@ class TensorReader {
       return refuse(fmt::format("external data of '{}': the length '{}' reaches past the size {} of '{}'", shown(),
                                 printable(length_.value_or("")), file->size(), printable(*location_)), at_);
     if (*length != tensor_.entry.bytes)
-      return refuse(fmt::format("external data of '{}': the length is {} bytes, dims and type need {}", shown(), *length, tensor_.entry.bytes), at_);
+      return refuse(fmt::format("external data of '{}': the length is {} bytes, dims and type need {}", shown(),
+                                *length, tensor_.entry.bytes),
+                    at_);
     tensor_.entry.file = file->path();
     tensor_.entry.offset = *offset;
     tensor_.source.file = file;
@@ -186,23 +212,28 @@ class TensorReader {
     }
     if (data_field_ == kRawData) return place_in_file(pieces_.front(), "raw_data");
     if (data_field_ != field_for(tensor_.entry.dtype))
-      return refuse(fmt::format("tensor '{}' of type {} has its values in the field {}", shown(), tensor_.entry.dtype, field_name(data_field_)), at_);
+      return refuse(fmt::format("tensor '{}' of type {} has its values in the field {}", shown(), tensor_.entry.dtype,
+                                field_name(data_field_)),
+                    at_);
     const bool fixed = data_field_ == kFloatData || data_field_ == kDoubleData;
     if (fixed && pieces_.size() == 1 && pieces_[0].wire == ProtoWire::Bytes) {
       const std::size_t width = data_field_ == kFloatData ? 4 : 8;
       if (pieces_[0].bytes.size() % width != 0)
-        return refuse(fmt::format("packed {} of '{}' has a length of {} bytes, no multiple of {}", field_name(data_field_), shown(),
-                                  pieces_[0].bytes.size(), width), pieces_[0].offset);
+        return refuse(fmt::format("packed {} of '{}' has a length of {} bytes, no multiple of {}",
+                                  field_name(data_field_), shown(), pieces_[0].bytes.size(), width),
+                      pieces_[0].offset);
       return place_in_file(pieces_[0], field_name(data_field_));
     }
     return decode_typed();
   }
 
   Status place_in_file(const ProtoField& piece, std::string_view field) {
-    if (piece.wire != ProtoWire::Bytes) return refuse(fmt::format("{} of '{}' has the wrong wire type", field, shown()), piece.offset);
+    if (piece.wire != ProtoWire::Bytes)
+      return refuse(fmt::format("{} of '{}' has the wrong wire type", field, shown()), piece.offset);
     if (piece.bytes.size() != tensor_.entry.bytes)
-      return refuse(fmt::format("{} of '{}' has a size of {} bytes, dims and type need {}", field, shown(), piece.bytes.size(),
-                                tensor_.entry.bytes), piece.offset);
+      return refuse(fmt::format("{} of '{}' has a size of {} bytes, dims and type need {}", field, shown(),
+                                piece.bytes.size(), tensor_.entry.bytes),
+                    piece.offset);
     tensor_.entry.offset = piece.offset;
     tensor_.source.file = onnx_.file;
     return {};
@@ -210,8 +241,12 @@ class TensorReader {
 
   Status place_strings() {
     if (data_field_ != kStringData && count_ != 0)
-      return refuse(fmt::format("string tensor '{}' has no string_data{}", shown(), data_field_ == 0 ? "" : " but raw_data or numbers"), at_);
-    if (pieces_.size() != count_) return refuse(fmt::format("string_data of '{}' has {} entries, dims need {}", shown(), pieces_.size(), count_), at_);
+      return refuse(fmt::format("string tensor '{}' has no string_data{}", shown(),
+                                data_field_ == 0 ? "" : " but raw_data or numbers"),
+                    at_);
+    if (pieces_.size() != count_)
+      return refuse(fmt::format("string_data of '{}' has {} entries, dims need {}", shown(), pieces_.size(), count_),
+                    at_);
     tensor_.source.no_values = fmt::format("'{}' holds text, not numbers", shown());
     return {};
   }
@@ -226,15 +261,22 @@ class TensorReader {
     std::uint64_t entries = 0;
     for (const ProtoField& piece : pieces_) entries += piece.wire == ProtoWire::Bytes ? count_values(piece) : 1;
     const bool complex = tensor_.entry.dtype.starts_with("COMPLEX");
-    const std::uint64_t expected = complex ? count_ * 2 : tensor_.source.codec->block_values == 2 ? (count_ + 1) / 2 : count_;
+    const std::uint64_t expected = complex                                   ? count_ * 2
+                                   : tensor_.source.codec->block_values == 2 ? (count_ + 1) / 2
+                                                                             : count_;
     if (entries != expected)
-      return refuse(fmt::format("{} of '{}' has a count of {} values, dims need {}", field_name(data_field_), shown(), entries, expected), at_);
+      return refuse(fmt::format("{} of '{}' has a count of {} values, dims need {}", field_name(data_field_), shown(),
+                                entries, expected),
+                    at_);
     onnx_.decoded_bytes += tensor_.entry.bytes;
     if (onnx_.decoded_bytes > kMaxDecoded)
-      return refuse(fmt::format("more than {} MB of values in typed fields; raw_data has no such limit", kMaxDecoded >> 20), at_, ErrorCode::FileLimit);
+      return refuse(
+          fmt::format("more than {} MB of values in typed fields; raw_data has no such limit", kMaxDecoded >> 20),
+          at_, ErrorCode::FileLimit);
     std::vector<std::byte> out;
     out.reserve(tensor_.entry.bytes);
-    const std::size_t width = complex ? tensor_.entry.bytes / std::max<std::uint64_t>(entries, 1) : tensor_.source.codec->block_bytes;
+    const std::size_t width =
+        complex ? tensor_.entry.bytes / std::max<std::uint64_t>(entries, 1) : tensor_.source.codec->block_bytes;
     const auto put = [&](std::uint64_t v) {
       const auto* b = reinterpret_cast<const std::byte*>(&v);
       out.insert(out.end(), b, b + width);
@@ -253,7 +295,10 @@ class TensorReader {
   template <class Put>
   Status unfold(const ProtoField& piece, Put put) {
     const std::size_t fixed = data_field_ == kFloatData ? 4 : data_field_ == kDoubleData ? 8 : 0;
-    const auto wrong = [&] { return refuse(fmt::format("{} of '{}' has the wrong wire type", field_name(data_field_), shown()), piece.offset); };
+    const auto wrong = [&] {
+      return refuse(fmt::format("{} of '{}' has the wrong wire type", field_name(data_field_), shown()),
+                    piece.offset);
+    };
     if (piece.wire != ProtoWire::Bytes) {
       const ProtoWire wire = fixed == 4 ? ProtoWire::Fixed32 : fixed == 8 ? ProtoWire::Fixed64 : ProtoWire::Varint;
       if (piece.wire != wire) return wrong();
@@ -331,7 +376,9 @@ Result<OnnxTensor> read_onnx_sparse(OnnxFile& onnx, std::span<const std::byte> m
     const auto index = load_le<std::uint64_t>(&stored[i * 8]);
     const std::uint64_t limit = indices.entry.shape.size() == 1 ? *count : dims[i % rank];
     if (index >= limit)
-      return onnx.refuse(fmt::format("sparse tensor '{}' has the index {} in {} elements", shown, static_cast<std::int64_t>(index), limit), at);
+      return onnx.refuse(fmt::format("sparse tensor '{}' has the index {} in {} elements", shown,
+                                     static_cast<std::int64_t>(index), limit),
+                         at);
   }
   values.entry.shape.assign(dims.begin(), dims.end());
   values.source.no_values = fmt::format("'{}' is a sparse tensor, whose values are listed only", shown);

@@ -49,7 +49,9 @@ Result<ProtoField> ProtoReader::next() {
     case 2: {
       VITRINE_TRY(const std::uint64_t length, varint());
       if (length > bytes_.size() - at_)
-        return refuse(fmt::format("truncated: the length {} of field {} reaches past the end of its message", length, number), begin);
+        return refuse(
+            fmt::format("truncated: the length {} of field {} reaches past the end of its message", length, number),
+            begin);
       field.wire = ProtoWire::Bytes;
       field.offset = base_ + at_;
       field.bytes = bytes_.subspan(at_, length);

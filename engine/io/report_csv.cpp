@@ -50,7 +50,8 @@ std::string columns_csv(const std::vector<const Array*>& arrays) {
     out += field(axis_name(first, axis)) + ',';
     if (has_labels(first, axis)) out += field(axis_name(first, axis) + "_label") + ',';
   }
-  for (const Array* array : arrays) out += field(array->name.empty() ? "value" : array->name) + (array == arrays.back() ? "\n" : ",");
+  for (const Array* array : arrays)
+    out += field(array->name.empty() ? "value" : array->name) + (array == arrays.back() ? "\n" : ",");
   std::vector<std::int64_t> index(first.shape.size(), 0);
   for (std::size_t i = 0; i < first.values.size(); ++i) {
     for (std::size_t axis = 0; axis < index.size(); ++axis) {
@@ -72,7 +73,8 @@ std::string table_csv(const Table& table) {
   std::string out;
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     const auto& column = table.columns[i];
-    out += (i == 0 ? "" : ",") + field(column.unit.empty() ? column.name : fmt::format("{} ({})", column.name, column.unit));
+    out += (i == 0 ? "" : ",") +
+           field(column.unit.empty() ? column.name : fmt::format("{} ({})", column.name, column.unit));
   }
   out += '\n';
   for (const auto& row : table.rows) {
@@ -88,7 +90,8 @@ std::string table_csv(const Table& table) {
 std::string metrics_csv(const std::vector<Metric>& metrics) {
   std::string out = "name,value,unit,before\n";
   for (const Metric& m : metrics)
-    out += fmt::format("{},{},{},{}\n", field(m.name), number(m.value), field(m.unit), m.before ? number(*m.before) : "");
+    out += fmt::format("{},{},{},{}\n", field(m.name), number(m.value), field(m.unit),
+                       m.before ? number(*m.before) : "");
   return out;
 }
 

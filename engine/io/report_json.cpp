@@ -51,7 +51,8 @@ json array_json(const Array& array) {
 json table_json(const Table& table) {
   json columns = json::array(), rows = json::array();
   for (const auto& column : table.columns)
-    columns.push_back({{"name", repaired_utf8(column.name)}, {"unit", repaired_utf8(column.unit)}, {"digits", column.digits}});
+    columns.push_back(
+        {{"name", repaired_utf8(column.name)}, {"unit", repaired_utf8(column.unit)}, {"digits", column.digits}});
   for (const auto& row : table.rows) {
     json cells = json::array();
     for (const Cell& cell : row) {
@@ -64,7 +65,11 @@ json table_json(const Table& table) {
 }
 
 json token_json(const TokenLabel& token) {
-  return {{"text", repaired_utf8(token.text)}, {"id", token.id}, {"begin", token.begin}, {"end", token.end}, {"special", token.special}};
+  return {{"text", repaired_utf8(token.text)},
+          {"id", token.id},
+          {"begin", token.begin},
+          {"end", token.end},
+          {"special", token.special}};
 }
 
 double as_number(const json& value) {
@@ -123,7 +128,8 @@ Report report_from(const json& j) {
   if (j.contains("grid")) report.grid = PatchGrid{j["grid"].at("rows"), j["grid"].at("cols"), j["grid"].at("offset")};
   report.text = j.value("text", "");
   const json& verified = j.at("verified");
-  report.verified = {verified.at("how"), as_number(verified.at("max_abs_diff")), as_number(verified.at("tolerance")), verified.at("ok")};
+  report.verified = {verified.at("how"), as_number(verified.at("max_abs_diff")), as_number(verified.at("tolerance")),
+                     verified.at("ok")};
   report.notes = j.value("notes", std::map<std::string, std::string>{});
   report.timing_ms = j.value("timing_ms", 0.0);
   report.fraction_done = j.value("fraction_done", 1.0);
@@ -145,9 +151,13 @@ json report_to_json(const Report& report) {
     out["metrics"].push_back(std::move(metric));
   }
   for (const TokenLabel& token : report.tokens) out["tokens"].push_back(token_json(token));
-  if (report.grid) out["grid"] = {{"rows", report.grid->rows}, {"cols", report.grid->cols}, {"offset", report.grid->offset}};
+  if (report.grid)
+    out["grid"] = {{"rows", report.grid->rows}, {"cols", report.grid->cols}, {"offset", report.grid->offset}};
   const Verified& v = report.verified;
-  out["verified"] = {{"how", repaired_utf8(v.how)}, {"max_abs_diff", number(v.max_abs_diff)}, {"tolerance", number(v.tolerance)}, {"ok", v.ok}};
+  out["verified"] = {{"how", repaired_utf8(v.how)},
+                     {"max_abs_diff", number(v.max_abs_diff)},
+                     {"tolerance", number(v.tolerance)},
+                     {"ok", v.ok}};
   for (const auto& [key, value] : report.notes) out["notes"][repaired_utf8(key)] = repaired_utf8(value);
   return out;
 }

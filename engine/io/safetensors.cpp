@@ -50,16 +50,22 @@ class SafetensorsReader {
   Result<json> parse_header() {
     const auto bytes = file_->bytes();
     if (bytes.size() < 8)
-      return refuse(fmt::format("expected the 8-byte header length of safetensors, the file is too short: {} bytes", bytes.size()), 0);
+      return refuse(fmt::format("expected the 8-byte header length of safetensors, the file is too short: {} bytes",
+                                bytes.size()),
+                    0);
     const auto length = load_le<std::uint64_t>(bytes.data());
     if (length == 0) return refuse("header length is zero, expected at least the 2 bytes of '{}'", 0);
     if (length > kMaxHeader)
-      return refuse(fmt::format("header length {} is above the limit of {} bytes", length, kMaxHeader), 0, ErrorCode::FileLimit);
+      return refuse(fmt::format("header length {} is above the limit of {} bytes", length, kMaxHeader), 0,
+                    ErrorCode::FileLimit);
     if (length > bytes.size() - 8)
-      return refuse(fmt::format("header length {} reaches past the end of the file ({} bytes): truncated", length, bytes.size()), 0);
+      return refuse(fmt::format("header length {} reaches past the end of the file ({} bytes): truncated", length,
+                                bytes.size()),
+                    0);
     data_begin_ = 8 + length;
     const std::string_view text = as_text(bytes.subspan(8, length));
-    if (text.front() != '{') return refuse(fmt::format("expected the header to begin with '{{', came '{}'", printable(text.substr(0, 1))));
+    if (text.front() != '{')
+      return refuse(fmt::format("expected the header to begin with '{{', came '{}'", printable(text.substr(0, 1))));
     auto header = parse_json(text, file_->path());
     if (!header) {
       Error error = std::move(header.error());
@@ -71,27 +77,32 @@ class SafetensorsReader {
   }
 
   Status read_metadata(const json& value) {
-    if (!value.is_object()) return refuse(fmt::format("expected __metadata__ to be an object, came a {}", value.type_name()));
+    if (!value.is_object())
+      return refuse(fmt::format("expected __metadata__ to be an object, came a {}", value.type_name()));
     for (const auto& [key, text] : value.items())
       if (!text.is_string())
-        return refuse(fmt::format("expected __metadata__ '{}' to be a string, came a {}", printable(key), text.type_name()));
+        return refuse(
+            fmt::format("expected __metadata__ '{}' to be a string, came a {}", printable(key), text.type_name()));
     checkpoint_.metadata_for_filling() = value;
     return {};
   }
 
   Status read_tensor(const std::string& name, const json& value) {
     const std::string shown = printable(name);
-    if (!value.is_object()) return refuse(fmt::format("expected an object for tensor '{}', came a {}", shown, value.type_name()));
+    if (!value.is_object())
+      return refuse(fmt::format("expected an object for tensor '{}', came a {}", shown, value.type_name()));
     for (const char* field : {"dtype", "shape", "data_offsets"})
       if (!value.contains(field)) return refuse(fmt::format("tensor '{}' has no field '{}'", shown, field));
     for (const auto& [field, ignored] : value.items())
       if (field != "dtype" && field != "shape" && field != "data_offsets")
         return refuse(fmt::format("tensor '{}' has the unknown field '{}'", shown, printable(field)));
     const json& dtype = value["dtype"];
-    if (!dtype.is_string()) return refuse(fmt::format("expected the dtype of '{}' to be a string, came a {}", shown, dtype.type_name()));
+    if (!dtype.is_string())
+      return refuse(fmt::format("expected the dtype of '{}' to be a string, came a {}", shown, dtype.type_name()));
     const Codec* codec = safetensors_codec(dtype.get_ref<const std::string&>());
     if (codec == nullptr)
-      return refuse(fmt::format("tensor '{}' has the unknown dtype '{}'", shown, printable(dtype.get_ref<const std::string&>())),
+      return refuse(fmt::format("tensor '{}' has the unknown dtype '{}'", shown,
+                                printable(dtype.get_ref<const std::string&>())),
                     8, ErrorCode::Unsupported);
     TensorEntry entry;
     entry.name = name;
@@ -100,7 +111,8 @@ class SafetensorsReader {
     VITRINE_TRY(const std::uint64_t count, read_shape(shown, value["shape"], entry.shape));
     VITRINE_CHECK(read_offsets(shown, value["data_offsets"], entry));
     if (count % codec->block_values != 0)
-      return refuse(fmt::format("tensor '{}' of dtype {} has {} values, whose size is not whole bytes", shown, entry.dtype, count));
+      return refuse(fmt::format("tensor '{}' of dtype {} has {} values, whose size is not whole bytes", shown,
+                                entry.dtype, count));
     const auto bytes = codec->bytes_for(count);
     if (!bytes || *bytes != entry.bytes)
       return refuse(fmt::format("shape of '{}' and dtype {} need {} bytes, data_offsets give {}", shown, entry.dtype,
@@ -110,14 +122,17 @@ class SafetensorsReader {
   }
 
   Result<std::uint64_t> read_shape(const std::string& shown, const json& shape, std::vector<std::int64_t>& out) const {
-    if (!shape.is_array()) return refuse(fmt::format("expected the shape of '{}' to be a list, came a {}", shown, shape.type_name()));
+    if (!shape.is_array())
+      return refuse(fmt::format("expected the shape of '{}' to be a list, came a {}", shown, shape.type_name()));
     if (shape.size() > kMaxRank)
-      return refuse(fmt::format("shape of '{}' has {} dimensions, at most {} are read (rank)", shown, shape.size(), kMaxRank), 8,
-                    ErrorCode::FileLimit);
+      return refuse(
+          fmt::format("shape of '{}' has {} dimensions, at most {} are read (rank)", shown, shape.size(), kMaxRank),
+          8, ErrorCode::FileLimit);
     std::vector<std::uint64_t> sizes;
     for (const json& n : shape) {
       if (!n.is_number_unsigned() || n.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX))
-        return refuse(fmt::format("shape of '{}' holds {}, expected whole numbers from 0 to 2^63-1", shown, printable(n.dump())));
+        return refuse(fmt::format("shape of '{}' holds {}, expected whole numbers from 0 to 2^63-1", shown,
+                                  printable(n.dump())));
       sizes.push_back(n.get<std::uint64_t>());
       out.push_back(static_cast<std::int64_t>(sizes.back()));
     }
@@ -131,11 +146,14 @@ class SafetensorsReader {
       return refuse(fmt::format("data_offsets of '{}' {} {}", shown, printable(offsets.dump()), why));
     };
     if (!offsets.is_array() || offsets.size() != 2) return wrong("must be a list of two numbers");
-    if (!offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned()) return wrong("must be whole numbers from 0 up");
+    if (!offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned())
+      return wrong("must be whole numbers from 0 up");
     const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
     const std::uint64_t available = file_->size() - data_begin_;
     if (begin > end) return wrong("end before they begin");
-    if (end > available) return wrong(fmt::format("reach past the {} bytes of data: the file is truncated or the offset is wrong", available));
+    if (end > available)
+      return wrong(
+          fmt::format("reach past the {} bytes of data: the file is truncated or the offset is wrong", available));
     entry.offset = data_begin_ + begin;
     entry.bytes = end - begin;
     return {};
@@ -146,14 +164,18 @@ class SafetensorsReader {
     std::uint64_t at = 0;
     for (const Range& r : ranges_) {
       if (r.begin < at)
-        return refuse(fmt::format("data_offsets of '{}' overlap the tensor before it", printable(r.name)), data_begin_ + r.begin);
+        return refuse(fmt::format("data_offsets of '{}' overlap the tensor before it", printable(r.name)),
+                      data_begin_ + r.begin);
       if (r.begin > at)
-        return refuse(fmt::format("data_offsets leave a hole of {} bytes before '{}'", r.begin - at, printable(r.name)), data_begin_ + at);
+        return refuse(
+            fmt::format("data_offsets leave a hole of {} bytes before '{}'", r.begin - at, printable(r.name)),
+            data_begin_ + at);
       at = r.end;
     }
     const std::uint64_t available = file_->size() - data_begin_;
     if (at != available)
-      return refuse(fmt::format("{} trailing bytes after the end of the last tensor", available - at), data_begin_ + at);
+      return refuse(fmt::format("{} trailing bytes after the end of the last tensor", available - at),
+                    data_begin_ + at);
     return {};
   }
 
@@ -173,13 +195,15 @@ Result<MappedCheckpoint> read_safetensors_index(const std::filesystem::path& ind
   const std::string name = index.string();
   VITRINE_TRY(const json root, read_json_file(index));
   const auto refuse = [&](std::string message) { return fail_file(ErrorCode::FileFormat, name, std::move(message)); };
-  if (!root.is_object() || !root.contains("weight_map")) return refuse("expected an object with 'weight_map', it has none");
+  if (!root.is_object() || !root.contains("weight_map"))
+    return refuse("expected an object with 'weight_map', it has none");
   const json& map = root["weight_map"];
   if (!map.is_object()) return refuse(fmt::format("expected weight_map to be an object, came a {}", map.type_name()));
   std::map<std::string, std::vector<std::string>> shards;
   for (const auto& [tensor, shard] : map.items()) {
     if (!shard.is_string())
-      return refuse(fmt::format("weight_map gives a {} for '{}', expected a file name", shard.type_name(), printable(tensor)));
+      return refuse(
+          fmt::format("weight_map gives a {} for '{}', expected a file name", shard.type_name(), printable(tensor)));
     shards[shard.get<std::string>()].push_back(tensor);
   }
   MappedCheckpoint whole("safetensors");
@@ -191,7 +215,8 @@ Result<MappedCheckpoint> read_safetensors_index(const std::filesystem::path& ind
       path.error().file = name;
       return tl::unexpected(std::move(path.error()));
     }
-    if (!opened.insert(*path).second) return refuse(fmt::format("the shard '{}' is named in two ways", printable(shard)));
+    if (!opened.insert(*path).second)
+      return refuse(fmt::format("the shard '{}' is named in two ways", printable(shard)));
     VITRINE_TRY(auto file, MappedFile::open(*path));
     VITRINE_TRY(auto part, read_safetensors(std::move(file)));
     for (const auto& tensor : tensors)

@@ -16,7 +16,8 @@ constexpr std::size_t kChunk = 1U << 18;
 
 /// Rounds a tensor to its type and writes it piece by piece.
 Status write_values(AtomicFile& file, const TensorToWrite& tensor) {
-  if (tensor.dtype == DType::I64 && !tensor.integers.empty()) return file.write(as_text(std::as_bytes(tensor.integers)));
+  if (tensor.dtype == DType::I64 && !tensor.integers.empty())
+    return file.write(as_text(std::as_bytes(tensor.integers)));
   if (tensor.dtype == DType::F32) return file.write(as_text(std::as_bytes(tensor.values)));
   std::vector<std::uint16_t> halves;
   std::vector<std::int64_t> integers;
@@ -26,13 +27,15 @@ Status write_values(AtomicFile& file, const TensorToWrite& tensor) {
       integers.resize(part.size());
       for (std::size_t i = 0; i < part.size(); ++i) {
         if (!(part[i] > -9.2e18F && part[i] < 9.2e18F))
-          return fail(ErrorCode::InvalidInput, fmt::format("a value of '{}' is no 64-bit integer", printable(tensor.name)));
+          return fail(ErrorCode::InvalidInput,
+                      fmt::format("a value of '{}' is no 64-bit integer", printable(tensor.name)));
         integers[i] = static_cast<std::int64_t>(part[i]);
       }
       VITRINE_CHECK(file.write(as_text(std::as_bytes(std::span(integers)))));
     } else {
       halves.resize(part.size());
-      std::transform(part.begin(), part.end(), halves.begin(), tensor.dtype == DType::F16 ? float_to_half : float_to_bfloat16);
+      std::transform(part.begin(), part.end(), halves.begin(),
+                     tensor.dtype == DType::F16 ? float_to_half : float_to_bfloat16);
       VITRINE_CHECK(file.write(as_text(std::as_bytes(std::span(halves)))));
     }
   }
@@ -58,18 +61,22 @@ Status write_safetensors(const std::filesystem::path& path, const std::vector<Te
   // Large elements first keep every tensor aligned to its own size; equal sizes keep the caller's order.
   std::vector<const TensorToWrite*> order;
   for (const auto& tensor : tensors) order.push_back(&tensor);
-  std::stable_sort(order.begin(), order.end(), [](auto* a, auto* b) { return byte_size(a->dtype) > byte_size(b->dtype); });
+  std::stable_sort(order.begin(), order.end(),
+                   [](auto* a, auto* b) { return byte_size(a->dtype) > byte_size(b->dtype); });
   std::set<std::string_view> names;
   std::uint64_t at = 0;
   for (const TensorToWrite* tensor : order) {
     const char* dtype = name_of(tensor->dtype);
-    if (dtype == nullptr || !is_utf8(tensor->name) || tensor->name == "__metadata__" || !names.insert(tensor->name).second)
-      return fail(ErrorCode::Usage, fmt::format("'{}' of type {} cannot be written: a name twice or a type that is not written",
-                                                printable(tensor->name), dtype_name(tensor->dtype)));
+    if (dtype == nullptr || !is_utf8(tensor->name) || tensor->name == "__metadata__" ||
+        !names.insert(tensor->name).second)
+      return fail(ErrorCode::Usage,
+                  fmt::format("'{}' of type {} cannot be written: a name twice or a type that is not written",
+                              printable(tensor->name), dtype_name(tensor->dtype)));
     const auto count = checked_numel({tensor->shape.begin(), tensor->shape.end()});
     const std::size_t given = tensor->integers.empty() ? tensor->values.size() : tensor->integers.size();
     if (!count || *count != given || (!tensor->integers.empty() && tensor->dtype != DType::I64))
-      return fail(ErrorCode::ShapeMismatch, fmt::format("'{}' has {} values, its shape another number", printable(tensor->name), given));
+      return fail(ErrorCode::ShapeMismatch,
+                  fmt::format("'{}' has {} values, its shape another number", printable(tensor->name), given));
     const std::uint64_t bytes = *count * static_cast<std::uint64_t>(byte_size(tensor->dtype));
     header[tensor->name] = {{"dtype", dtype}, {"shape", tensor->shape}, {"data_offsets", {at, at + bytes}}};
     at += bytes;

@@ -77,14 +77,27 @@ constexpr std::string_view kActivations[] = {
     "sigmoid", "silu", "softplus", "sqrelu", "squared_relu", "swiglu", "swish", "tanh", "xielu",
 };
 constexpr std::string_view kLayerTypes[] = {
-    "attention", "chunked_attention", "conv", "dense", "full_attention", "hybrid", "linear_attention", "mamba", "mamba2",
-    "mlp", "moe", "recurrent", "sliding_attention", "sparse",
+    "attention",
+    "chunked_attention",
+    "conv",
+    "dense",
+    "full_attention",
+    "hybrid",
+    "linear_attention",
+    "mamba",
+    "mamba2",
+    "mlp",
+    "moe",
+    "recurrent",
+    "sliding_attention",
+    "sparse",
 };
 constexpr std::string_view kRopeTypes[] = {
     "axial", "default", "dynamic", "linear", "llama3", "longrope", "mrope", "proportional", "su", "yarn",
 };
 constexpr std::string_view kDtypes[] = {
-    "bfloat16", "float", "float16", "float32", "float64", "float8_e4m3fn", "float8_e5m2", "half", "int8", "uint8", "auto",
+    "bfloat16",    "float", "float16", "float32", "float64", "float8_e4m3fn",
+    "float8_e5m2", "half",  "int8",    "uint8",   "auto",
 };
 constexpr std::string_view kQuantisations[] = {
     "aqlm", "auto-round", "awq", "bitnet", "bitsandbytes", "compressed-tensors", "eetq", "fbgemm_fp8", "fp8", "gptq",
@@ -127,7 +140,9 @@ std::optional<std::uint64_t> natural(const json& value) {
   return value.get<std::uint64_t>();
 }
 
-std::string shown(const json& value) { return printable(value.dump(-1, ' ', false, json::error_handler_t::replace), 48); }
+std::string shown(const json& value) {
+  return printable(value.dump(-1, ' ', false, json::error_handler_t::replace), 48);
+}
 
 /// One configuration object; nested ones get a checker of their own.
 class ConfigChecker {
@@ -141,10 +156,12 @@ class ConfigChecker {
     if (type != nullptr && !type->is_string())
       return refuse("model_type", fmt::format("is {}, expected a name", shown(*type)));
     if (type == nullptr) {
-      const bool named = (classes != nullptr && classes->is_array() && !classes->empty() && (*classes)[0].is_string()) ||
-                         text("architecture") || text("_class_name") || !options.named_elsewhere.empty();
+      const bool named =
+          (classes != nullptr && classes->is_array() && !classes->empty() && (*classes)[0].is_string()) ||
+          text("architecture") || text("_class_name") || !options.named_elsewhere.empty();
       if (named) return {};
-      return fail(ErrorCode::FileFormat, "expected model_type, architectures or architecture to say which model it is, it has none");
+      return fail(ErrorCode::FileFormat,
+                  "expected model_type, architectures or architecture to say which model it is, it has none");
     }
     const auto& name = type->get_ref<const std::string&>();
     const bool word = !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
@@ -154,8 +171,9 @@ class ConfigChecker {
     const auto& more = options.more_model_types;
     const bool known = among(kModelTypes, name) || std::find(more.begin(), more.end(), name) != more.end();
     if (!known && options.named_elsewhere.empty())
-      return refuse("model_type", fmt::format("'{}' is no architecture that is known{}", name,
-                                              at("auto_map") != nullptr ? "; its auto_map asks for code, which is never run" : ""),
+      return refuse("model_type",
+                    fmt::format("'{}' is no architecture that is known{}", name,
+                                at("auto_map") != nullptr ? "; its auto_map asks for code, which is never run" : ""),
                     ErrorCode::Unsupported);
     if (at("auto_map") != nullptr) warn("auto_map asks for code from elsewhere, which is never run");
     states_sizes_ = among(kStatesSizes, name);
@@ -202,7 +220,8 @@ class ConfigChecker {
   }
   /// Several stages, each with sizes of its own: lists stand where others have a number.
   [[nodiscard]] bool staged() const {
-    return at("depths") != nullptr || at("hidden_sizes") != nullptr || at("num_encoder_blocks") != nullptr || at("depth") != nullptr;
+    return at("depths") != nullptr || at("hidden_sizes") != nullptr || at("num_encoder_blocks") != nullptr ||
+           at("depth") != nullptr;
   }
 
   /// A flag for each stage.
@@ -223,8 +242,9 @@ class ConfigChecker {
     const auto found = config_.find(std::string(rule.key));
     if (found == config_.end()) return {};
     if (found->is_null()) {
-      const bool needed = rule.key == "hidden_size" || rule.key == "num_hidden_layers" || rule.key == "num_attention_heads" ||
-                          rule.key == "vocab_size" || rule.key == "intermediate_size";
+      const bool needed = rule.key == "hidden_size" || rule.key == "num_hidden_layers" ||
+                          rule.key == "num_attention_heads" || rule.key == "vocab_size" ||
+                          rule.key == "intermediate_size";
       if (states_sizes_ && needed) return refuse(rule.key, "is null, expected a positive whole number");
       return {};
     }
@@ -244,10 +264,12 @@ class ConfigChecker {
     if (heads && *heads != 0) {
       const auto kv = whole("num_key_value_heads");
       if (kv && (*kv == 0 || *heads % *kv != 0))
-        return refuse("num_attention_heads", fmt::format("{} is not a multiple of num_key_value_heads {}", *heads, *kv));
-      const bool own_size = at("head_dim") != nullptr || at("attention_head_size") != nullptr || at("d_kv") != nullptr ||
-                            at("attention_head_dim") != nullptr || at("qk_nope_head_dim") != nullptr ||
-                            at("kv_channels") != nullptr || at("attention_hidden_size") != nullptr;
+        return refuse("num_attention_heads",
+                      fmt::format("{} is not a multiple of num_key_value_heads {}", *heads, *kv));
+      const bool own_size = at("head_dim") != nullptr || at("attention_head_size") != nullptr ||
+                            at("d_kv") != nullptr || at("attention_head_dim") != nullptr ||
+                            at("qk_nope_head_dim") != nullptr || at("kv_channels") != nullptr ||
+                            at("attention_hidden_size") != nullptr;
       if (width && !own_size && *width % *heads != 0)
         return refuse("hidden_size", fmt::format("{} is not a multiple of num_attention_heads {}", *width, *heads));
     }
@@ -255,7 +277,8 @@ class ConfigChecker {
     if (embed && head && *head != 0 && *embed % *head != 0)
       return refuse("n_embd", fmt::format("{} is not a multiple of n_head {}", *embed, *head));
     const auto head_dim = whole("head_dim");
-    const bool rotary = at("rope_theta") != nullptr || at("rope_parameters") != nullptr || at("rope_scaling") != nullptr;
+    const bool rotary =
+        at("rope_theta") != nullptr || at("rope_parameters") != nullptr || at("rope_scaling") != nullptr;
     if (head_dim && *head_dim % 2 != 0 && rotary && at("partial_rotary_factor") == nullptr)
       return refuse("head_dim", fmt::format("{} is odd, rotary positions (rope) need pairs", *head_dim));
     return {};
@@ -274,11 +297,13 @@ class ConfigChecker {
       if (value.is_null()) continue;
       if (key == "eps" || key.ends_with("_eps") || key.ends_with("_epsilon")) VITRINE_CHECK(positive(key, value, true));
     }
-    for (const char* key : {"rope_theta", "rotary_emb_base", "global_rope_theta", "local_rope_theta", "rope_local_base_freq"})
+    for (const char* key :
+         {"rope_theta", "rotary_emb_base", "global_rope_theta", "local_rope_theta", "rope_local_base_freq"})
       if (const json* value = at(key)) VITRINE_CHECK(positive(key, *value, false));
-    for (const char* key : {"tie_word_embeddings", "qkv_bias", "attention_bias", "mlp_bias", "is_encoder_decoder", "is_decoder",
-                            "use_cache", "scale_embedding"})
-      if (const json* value = at(key); value != nullptr && !value->is_boolean() && !(value->is_array() && all_flags(*value)))
+    for (const char* key : {"tie_word_embeddings", "qkv_bias", "attention_bias", "mlp_bias", "is_encoder_decoder",
+                            "is_decoder", "use_cache", "scale_embedding"})
+      if (const json* value = at(key);
+          value != nullptr && !value->is_boolean() && !(value->is_array() && all_flags(*value)))
         return refuse(key, fmt::format("is {}, expected true or false", shown(*value)));
     return {};
   }
@@ -299,7 +324,8 @@ class ConfigChecker {
     if (const json* quantisation = at("quantization_config")) {
       const std::string method = quantisation->is_object() ? quantisation->value("quant_method", json("")).dump() : "";
       const std::string_view bare = method.size() > 1 ? std::string_view(method).substr(1, method.size() - 2) : "";
-      if (!among(kQuantisations, bare)) warn(fmt::format("quantization_config asks for the unknown method '{}'", printable(bare)));
+      if (!among(kQuantisations, bare))
+        warn(fmt::format("quantization_config asks for the unknown method '{}'", printable(bare)));
       else warn(fmt::format("quantization_config: weights are stored as {}", bare));
     }
     return {};
@@ -329,7 +355,8 @@ class ConfigChecker {
     if (value == nullptr) return {};
     if (!value->is_object()) return refuse(key, fmt::format("is {}, expected an object", shown(*value)));
     bool by_layer_type = !value->empty();
-    for (const auto& [name, part] : value->items()) by_layer_type = by_layer_type && (part.is_object() || part.is_null());
+    for (const auto& [name, part] : value->items())
+      by_layer_type = by_layer_type && (part.is_object() || part.is_null());
     if (!by_layer_type) return rope_entry(key, *value);
     for (const auto& [name, part] : value->items())
       if (part.is_object()) VITRINE_CHECK(rope_entry(fmt::format("{}.{}", key, printable(name)), part));
@@ -337,14 +364,18 @@ class ConfigChecker {
   }
 
   Status rope_entry(const std::string& key, const json& rope) {
-    const json* type = rope.contains("rope_type") ? &rope["rope_type"] : rope.contains("type") ? &rope["type"] : nullptr;
+    const json* type = rope.contains("rope_type") ? &rope["rope_type"]
+                       : rope.contains("type")    ? &rope["type"]
+                                                  : nullptr;
     const std::string name = type != nullptr && type->is_string() ? type->get<std::string>() : "default";
     if (type != nullptr && (!type->is_string() || !among(kRopeTypes, name)))
-      return refuse(key, fmt::format("asks for the rope type {}, which is not known", shown(*type)), ErrorCode::Unsupported);
+      return refuse(key, fmt::format("asks for the rope type {}, which is not known", shown(*type)),
+                    ErrorCode::Unsupported);
     if (rope.contains("rope_theta")) VITRINE_CHECK(positive(key + ".rope_theta", rope["rope_theta"], false));
     const bool needs_factor = name == "linear" || name == "dynamic" || name == "yarn" || name == "llama3";
     if (needs_factor && !rope.contains("factor")) return refuse(key, fmt::format("of type {} has no factor", name));
-    if (rope.contains("factor") && !rope["factor"].is_null()) VITRINE_CHECK(positive(key + ".factor", rope["factor"], false));
+    if (rope.contains("factor") && !rope["factor"].is_null())
+      VITRINE_CHECK(positive(key + ".factor", rope["factor"], false));
     for (const char* list : {"short_factor", "long_factor"}) {
       if (!rope.contains(list)) {
         if (name == "longrope" || name == "su") return refuse(key, fmt::format("of type {} has no {}", name, list));
@@ -366,11 +397,13 @@ class ConfigChecker {
     const auto width = whole("hidden_size"), heads = whole("num_attention_heads"), own = whole("head_dim");
     if (at("qk_rope_head_dim") != nullptr || (!own && (!width || !heads || *heads == 0))) return {};
     double head = static_cast<double>(own ? *own : *width / *heads);
-    const json* partial = rope.contains("partial_rotary_factor") ? &rope["partial_rotary_factor"] : at("partial_rotary_factor");
+    const json* partial =
+        rope.contains("partial_rotary_factor") ? &rope["partial_rotary_factor"] : at("partial_rotary_factor");
     if (partial != nullptr && partial->is_number()) head *= partial->get<double>();
     const auto pairs = static_cast<std::size_t>(head) / 2;
     if (factors.size() != pairs)
-      return refuse(key, fmt::format(": {} has {} factors, a head of {} has {} pairs", list, factors.size(), head, pairs));
+      return refuse(key,
+                    fmt::format(": {} has {} factors, a head of {} has {} pairs", list, factors.size(), head, pairs));
     return {};
   }
 
@@ -380,10 +413,12 @@ class ConfigChecker {
     if (!types->is_array()) return refuse("layer_types", fmt::format("is {}, expected a list", shown(*types)));
     for (const json& type : *types)
       if (!type.is_string() || !among(kLayerTypes, type.get_ref<const std::string&>()))
-        return refuse("layer_types", fmt::format("holds {}, which is no known type of layer", shown(type)), ErrorCode::Unsupported);
+        return refuse("layer_types", fmt::format("holds {}, which is no known type of layer", shown(type)),
+                      ErrorCode::Unsupported);
     const auto layers = whole("num_hidden_layers");
     if (layers && types->size() != *layers)
-      return refuse("layer_types", fmt::format("has {} entries for {} layers (num_hidden_layers)", types->size(), *layers));
+      return refuse("layer_types",
+                    fmt::format("has {} entries for {} layers (num_hidden_layers)", types->size(), *layers));
     return {};
   }
 
@@ -397,7 +432,8 @@ class ConfigChecker {
       const bool dense = chosen == nullptr || *chosen == 0;
       VITRINE_CHECK(one_size(key, *count, kMaxExperts, dense));
       if (chosen != nullptr && *chosen > *count)
-        return refuse("num_experts_per_tok", fmt::format("{} is more than the {} experts of {}", shown(*chosen), shown(*count), key));
+        return refuse("num_experts_per_tok",
+                      fmt::format("{} is more than the {} experts of {}", shown(*chosen), shown(*count), key));
     }
     return {};
   }
@@ -424,7 +460,8 @@ class ConfigChecker {
     if (image == 0 || patch == 0) return {};
     if (patch > image) return refuse("patch_size", fmt::format("{} is larger than image_size {}", patch, image));
     if (image % patch != 0 && at("patch_size")->is_number())
-      warn(fmt::format("patch_size {} does not divide image_size {}: the last rows and columns are not seen", patch, image));
+      warn(fmt::format("patch_size {} does not divide image_size {}: the last rows and columns are not seen", patch,
+                       image));
     return {};
   }
 
@@ -432,9 +469,11 @@ class ConfigChecker {
     const json* depths = at("depths");
     if (depths == nullptr || depths->is_number()) return {};
     if (!depths->is_array() || depths->empty())
-      return refuse("depths", fmt::format("is {}, expected a list with the number of blocks of each stage", shown(*depths)));
+      return refuse("depths",
+                    fmt::format("is {}, expected a list with the number of blocks of each stage", shown(*depths)));
     if (depths->size() > 32)
-      return refuse("depths", fmt::format("has {} stages, above the limit of 32", depths->size()), ErrorCode::FileLimit);
+      return refuse("depths", fmt::format("has {} stages, above the limit of 32", depths->size()),
+                    ErrorCode::FileLimit);
     for (const json& depth : *depths)
       if (!depth.is_array()) VITRINE_CHECK(one_size("depths", depth, kMaxLayers, true));
     const json* heads = at("num_heads");
@@ -447,7 +486,8 @@ class ConfigChecker {
 
   Status nested() {
     for (const auto& [key, value] : config_.items()) {
-      const bool part = value.is_object() && (value.contains("model_type") || key == "text_config" || key == "vision_config");
+      const bool part =
+          value.is_object() && (value.contains("model_type") || key == "text_config" || key == "vision_config");
       if (!part || key == "quantization_config" || key == "task_specific_params") continue;
       if (++depth_ > 64) return refuse(key, "is one of more than 64 nested configurations", ErrorCode::FileLimit);
       VITRINE_CHECK(ConfigChecker(value, prefix_ + printable(key) + ".", warnings_).check_values());
@@ -469,7 +509,8 @@ bool is_known_model_type(std::string_view model_type) { return among(kModelTypes
 Result<std::vector<std::string>> check_config(const json& config, const std::string& file_name,
                                               const ConfigCheckOptions& options) {
   if (!config.is_object())
-    return fail_file(ErrorCode::FileFormat, file_name, fmt::format("expected a JSON object, came a {}", config.type_name()), 0);
+    return fail_file(ErrorCode::FileFormat, file_name,
+                     fmt::format("expected a JSON object, came a {}", config.type_name()), 0);
   std::vector<std::string> warnings;
   ConfigChecker checker(config, "", warnings);
   auto status = checker.check_name(options);

@@ -29,7 +29,8 @@ bool has_any(const json& object, std::initializer_list<const char*> keys) {
 FileKind json_kind(const json& object, const std::string& name) {
   if (object.contains("vitrine_session")) return FileKind::Session;
   if (object.contains("vitrine_job")) return FileKind::Job;
-  if (has_any(object, {"pre_tokenizer", "post_processor", "added_tokens"}) || name == "tokenizer.json") return FileKind::Tokenizer;
+  if (has_any(object, {"pre_tokenizer", "post_processor", "added_tokens"}) || name == "tokenizer.json")
+    return FileKind::Tokenizer;
   if (has_any(object, {"provides", "build_id", "abi"}) || name == "manifest.json") return FileKind::PluginManifest;
   if (has_any(object, {"image_mean", "image_processor_type", "do_resize"})) return FileKind::Preprocessor;
   if (object.contains("picture") && object.contains("verified")) return FileKind::Report;
@@ -96,7 +97,8 @@ Result<FileIdentity> json_file(const fs::path& path, std::string_view text) {
   const std::string name = path.string();
   VITRINE_TRY(json object, parse_json(text, name));
   if (!object.is_object())
-    return fail_file(ErrorCode::FileFormat, name, fmt::format("expected a JSON object, came a {}", object.type_name()), 0);
+    return fail_file(ErrorCode::FileFormat, name,
+                     fmt::format("expected a JSON object, came a {}", object.type_name()), 0);
   FileIdentity identity;
   identity.kind = json_kind(object, path.filename().string());
   identity.format = "json";
@@ -137,7 +139,8 @@ Result<FileIdentity> array(const fs::path& path) {
   identity.kind = FileKind::Array;
   identity.format = "npy";
   identity.details = {{"descr", header.descr}, {"shape", header.shape}};
-  identity.sentence = fmt::format("a npy array of type {} and {}", printable(header.descr), plural(header.shape.size(), "axis"));
+  identity.sentence =
+      fmt::format("a npy array of type {} and {}", printable(header.descr), plural(header.shape.size(), "axis"));
   return identity;
 }
 
@@ -181,7 +184,8 @@ Result<FileIdentity> folder(const fs::path& path) {
     identity.warnings.insert(identity.warnings.end(), part.warnings.begin(), part.warnings.end());
   }
   VITRINE_TRY(auto checkpoint, open_checkpoint(path));
-  identity.sentence = fmt::format("a model folder: {}, {} weights: {}", what, checkpoint->format(), tensors_sentence(*checkpoint));
+  identity.sentence =
+      fmt::format("a model folder: {}, {} weights: {}", what, checkpoint->format(), tensors_sentence(*checkpoint));
   take_checkpoint(identity, std::move(checkpoint));
   return identity;
 }
@@ -220,11 +224,13 @@ Result<FileIdentity> identify(const fs::path& path) {
   const bool weights_name = name.ends_with(".safetensors") || name.ends_with(".gguf") || name.ends_with(".onnx");
   if (name.ends_with(".json") || (content == Content::Json && !weights_name)) {
     if (content == Content::LfsPointer || content == Content::Html || content == Content::Zip)
-      return fail_file(ErrorCode::FileFormat, path.string(), fmt::format("expected JSON, came {}", describe_content(file->bytes())), 0);
+      return fail_file(ErrorCode::FileFormat, path.string(),
+                       fmt::format("expected JSON, came {}", describe_content(file->bytes())), 0);
     return json_file(path, as_text(file->bytes()));
   }
   if (name == "vocab.txt") return vocabulary(path);
-  if (content == Content::Empty && !weights_name) return fail_file(ErrorCode::FileFormat, path.string(), "the file is empty", 0);
+  if (content == Content::Empty && !weights_name)
+    return fail_file(ErrorCode::FileFormat, path.string(), "the file is empty", 0);
   return weights(path);
 }
 

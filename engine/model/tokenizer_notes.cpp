@@ -39,7 +39,8 @@ void note_gaps(const Ids& ids, std::vector<std::string>& notes) {
     most = std::max(most, id);
   }
   if (!ids.empty() && seen.size() <= most)
-    notes.push_back(fmt::format("the vocabulary has a gap: {} ids up to {} stand for no token", most + 1 - seen.size(), most));
+    notes.push_back(
+        fmt::format("the vocabulary has a gap: {} ids up to {} stand for no token", most + 1 - seen.size(), most));
 }
 
 std::optional<std::pair<std::string, std::string>> parts_of(const json& merge) {
@@ -71,7 +72,9 @@ void note_merges(const json& merges, std::vector<std::string>& notes) {
         break;
       }
   if (twice > 0) notes.push_back(fmt::format("{} merges stand twice: the duplicate never applies", twice));
-  if (early > 0) notes.push_back(fmt::format("{} merges are listed before the merge that makes one of their parts: the order is odd", early));
+  if (early > 0)
+    notes.push_back(
+        fmt::format("{} merges are listed before the merge that makes one of their parts: the order is odd", early));
 }
 
 void note_missing_tokens(const json& model, const Ids& ids, std::vector<std::string>& notes) {
@@ -89,12 +92,14 @@ void note_prefixes(const json& tokenizer, std::vector<std::string>& notes) {
   if (added == tokenizer.end() || !added->is_array()) return;
   std::set<std::string> contents;
   for (const json& token : *added)
-    if (token.is_object() && token.contains("content") && token["content"].is_string()) contents.insert(token["content"].get<std::string>());
+    if (token.is_object() && token.contains("content") && token["content"].is_string())
+      contents.insert(token["content"].get<std::string>());
   // In sorted order whatever a token begins follows it directly.
   for (auto token = contents.begin(); token != contents.end(); ++token) {
     const auto next = std::next(token);
     if (token->empty() || next == contents.end() || !next->starts_with(*token)) continue;
-    notes.push_back(fmt::format("the added token '{}' is a prefix of '{}': the longest that fits is taken", printable(*token), printable(*next)));
+    notes.push_back(fmt::format("the added token '{}' is a prefix of '{}': the longest that fits is taken",
+                                printable(*token), printable(*next)));
     return;
   }
 }
@@ -111,7 +116,8 @@ std::vector<std::string> tokenizer_notes(const json& tokenizer) {
     note_gaps(ids, notes);
     note_missing_tokens(*model, ids, notes);
   }
-  if (const auto merges = model->find("merges"); merges != model->end() && merges->is_array()) note_merges(*merges, notes);
+  if (const auto merges = model->find("merges"); merges != model->end() && merges->is_array())
+    note_merges(*merges, notes);
   note_prefixes(tokenizer, notes);
   return notes;
 }

@@ -63,14 +63,16 @@ Outcome identify_in_child(const fs::path& file, const fs::path& folder) {
   ::close(ends[1]);
   std::string text;
   char buffer[4096];
-  for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(n));
+  for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(n));
   ::close(ends[0]);
   int status = 0;
   ::waitpid(child, &status, 0);
   Outcome outcome;
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    outcome.died = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status)) : "exit " + std::to_string(WEXITSTATUS(status));
+    outcome.died = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
+                                       : "exit " + std::to_string(WEXITSTATUS(status));
     return outcome;
   }
   const json result = json::parse(text);
@@ -120,7 +122,8 @@ void check_row(const json& row) {
     EXPECT_TRUE(std::regex_search(outcome.message, wanted))
         << (outcome.opened ? "opened, warnings: " : "refused: ") << outcome.message << "\nshould mention " << pattern;
   }
-  if (std::getenv("VITRINE_SHOW") != nullptr) std::printf("%s %s\n", outcome.opened ? "WARN" : "NO  ", outcome.message.c_str());
+  if (std::getenv("VITRINE_SHOW") != nullptr)
+    std::printf("%s %s\n", outcome.opened ? "WARN" : "NO  ", outcome.message.c_str());
 }
 
 class BadFiles : public testing::TestWithParam<std::string> {};
@@ -140,7 +143,8 @@ TEST_P(BadFiles, AreRefusedInOneClearSentence) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, BadFiles,
-                         testing::Values("safetensors", "safetensors_index", "gguf", "onnx", "config_json", "tokenizer_json"),
+                         testing::Values("safetensors", "safetensors_index", "gguf", "onnx", "config_json",
+                                         "tokenizer_json"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

@@ -84,8 +84,8 @@ TEST(PathInside, StaysInTheFolder) {
   fs::create_symlink("/", folder.path() / "sub/outside");
   for (const char* name : {"a.bin", "sub/deep/b.bin", "./a.bin", "inside"})
     EXPECT_TRUE(path_inside(folder.path(), name, "path")) << name;
-  for (const char* name : {"", ".", "..", "../a.bin", "sub/../a.bin", "/a.bin", "none", "sub/outside/etc/hostname", "C:/a", "a\\b",
-                           "file:a.bin", "http://a", "~/a"})
+  for (const char* name : {"", ".", "..", "../a.bin", "sub/../a.bin", "/a.bin", "none", "sub/outside/etc/hostname",
+                           "C:/a", "a\\b", "file:a.bin", "http://a", "~/a"})
     EXPECT_FALSE(path_inside(folder.path(), name, "path")) << name;
 }
 
@@ -104,7 +104,8 @@ TEST(AttributeMatrices, NamesAConstantByTheBiasThatFollows) {
       {"", "MatMul", {"x", "named.weight"}, {"c"}},     {"", "MatMul", {"x", "onnx::MatMul_2"}, {"d"}},
       {"", "Concat", {"onnx::Concat_3", "d"}, {"e"}},
   };
-  const auto found = attribute_matrices(nodes, {"onnx::MatMul_1", "onnx::MatMul_2", "onnx::Concat_3", "l.key.bias", "named.weight"});
+  const auto found =
+      attribute_matrices(nodes, {"onnx::MatMul_1", "onnx::MatMul_2", "onnx::Concat_3", "l.key.bias", "named.weight"});
   ASSERT_EQ(found.size(), 3U);
   EXPECT_EQ(found[0].name, "l.key.weight");
   EXPECT_TRUE(found[0].transposed);

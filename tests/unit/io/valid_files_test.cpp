@@ -45,13 +45,15 @@ TEST(ValidSafetensors, OpenWithListedTensors) {
     EXPECT_TRUE((*checkpoint)->warnings().empty());
     if (file.contains("weight_map")) {
       EXPECT_EQ((*checkpoint)->tensors().size(), file["weight_map"].size());
-      for (const auto& [name, shard] : file["weight_map"].items()) EXPECT_NE((*checkpoint)->find(name), nullptr) << name;
+      for (const auto& [name, shard] : file["weight_map"].items())
+        EXPECT_NE((*checkpoint)->find(name), nullptr) << name;
       continue;
     }
     EXPECT_EQ((*checkpoint)->tensors().size(), file.at("tensors").size());
     EXPECT_EQ((*checkpoint)->metadata(), file.at("metadata").is_null() ? json::object() : file["metadata"]);
     for (const json& tensor : file["tensors"]) {
-      expect_tensor(**checkpoint, tensor.at("name"), tensor, tensor.at("dtype"), file.value("may_refuse_values", false));
+      expect_tensor(**checkpoint, tensor.at("name"), tensor, tensor.at("dtype"),
+                    file.value("may_refuse_values", false));
       const TensorEntry* entry = (*checkpoint)->find(tensor["name"]);
       if (entry != nullptr) {
         EXPECT_EQ(entry->bytes, tensor.at("bytes").get<std::uint64_t>());
@@ -113,7 +115,8 @@ TEST(ValidOnnx, OpenWithListedConstants) {
     for (const json& domain : file.at("opset")) EXPECT_EQ(about["opset"][domain[0].get<std::string>()], domain[1]);
     for (const json& op : file.at("nodes")) EXPECT_TRUE(about["nodes"].contains(op.get<std::string>())) << op;
     for (const json& tensor : file.at("initializers"))
-      expect_tensor(**checkpoint, tensor.at("name"), tensor, tensor.at("data_type"), file.value("may_refuse_values", false));
+      expect_tensor(**checkpoint, tensor.at("name"), tensor, tensor.at("data_type"),
+                    file.value("may_refuse_values", false));
     // The lone Constant node of the reference is called k0 and writes "c" or the like: found by shape.
     for (const json& constant : file.at("constants")) {
       ASSERT_EQ((*checkpoint)->tensors().size(), 1U);
@@ -133,8 +136,8 @@ TEST(ControlFiles, OpenWithoutComplaint) {
 }
 
 TEST(ControlFiles, AreIdentifiedWithoutComplaint) {
-  for (const char* name : {"good.safetensors", "good.gguf", "good.onnx", "good_config_llama.json", "good_config_vit.json",
-                           "good_config_swin.json"}) {
+  for (const char* name : {"good.safetensors", "good.gguf", "good.onnx", "good_config_llama.json",
+                           "good_config_vit.json", "good_config_swin.json"}) {
     const auto identity = identify(golden_files() / "valid/control" / name);
     ASSERT_TRUE(identity) << sentence(identity.error());
     EXPECT_TRUE(identity->warnings.empty()) << name << ": " << identity->warnings[0];

@@ -44,8 +44,13 @@ TEST(WriteSafetensors, ReadsBackWithNamesShapesAndMetadata) {
   const std::vector<float> values{1.5F, -2.0F, 0.0F, 3.25F, 1e-8F, NAN};
   const std::vector<std::int64_t> integers{1, -2, std::numeric_limits<std::int64_t>::max()};
   const auto path = folder.path() / "m.safetensors";
-  ASSERT_TRUE(write_safetensors(path, {{"half", {2, 3}, values, DType::F16}, {"full", {6}, values}, {"b", {3, 2}, values, DType::BF16},
-                                       {"ids", {3}, {}, DType::I64, integers}, {"scalar", {}, std::span(values).first(1)}, {"none", {0, 4}, {}}},
+  ASSERT_TRUE(write_safetensors(path,
+                                {{"half", {2, 3}, values, DType::F16},
+                                 {"full", {6}, values},
+                                 {"b", {3, 2}, values, DType::BF16},
+                                 {"ids", {3}, {}, DType::I64, integers},
+                                 {"scalar", {}, std::span(values).first(1)},
+                                 {"none", {0, 4}, {}}},
                                 {{"format", "pt"}}));
   const auto opened = open_checkpoint(path);
   ASSERT_TRUE(opened) << sentence(opened.error());
@@ -57,7 +62,8 @@ TEST(WriteSafetensors, ReadsBackWithNamesShapesAndMetadata) {
   EXPECT_EQ((*(*opened)->read_f32(*(*opened)->find("b")))[1], -2.0F);
   const auto stored = (*opened)->bytes(*(*opened)->find("ids"));
   EXPECT_EQ(std::memcmp(stored->data(), integers.data(), 24), 0);
-  for (const auto& entry : (*opened)->tensors()) EXPECT_EQ(entry.offset % 8 % (entry.dtype == "I64" ? 8 : 2), 0U) << entry.name;
+  for (const auto& entry : (*opened)->tensors())
+    EXPECT_EQ(entry.offset % 8 % (entry.dtype == "I64" ? 8 : 2), 0U) << entry.name;
 }
 
 TEST(WriteSafetensors, RefusesWhatItCannotWriteAndWritesNothing) {
@@ -87,7 +93,8 @@ TEST(Npy, ReadsBackWhatItWrites) {
 TEST(Npy, OpensEveryReferenceArray) {
   const auto listed = golden_files() / "valid/npy/expected.json";
   if (!std::filesystem::exists(listed)) GTEST_SKIP() << "needs the full reference files";
-  for (const json& file : json::parse(test::read_text(listed)).at("files")) {
+  const json files = json::parse(test::read_text(listed)).at("files");
+  for (const json& file : files) {
     const std::string name = file.at("file");
     if (!name.ends_with(".npy") || file.at("arrays")[0].at("descr").get<std::string>()[1] == 'c') continue;
     SCOPED_TRACE(name);
@@ -103,9 +110,10 @@ Report example() {
   report.id = "head_stats";
   report.title = "Head, \"statistics\"";
   report.picture = PictureKind::HeatMap;
-  report.arrays = {{"entropy", "nats", {{"layer", "", {}}, {"head", "", {"0", "1"}}}, {2, 2}, {0.1F, 1.0F / 3, NAN, INFINITY}},
-                   {"mass", "probability", {{"layer", "", {}}, {"head", "", {"0", "1"}}}, {2, 2}, {1, 2, 3, 4}},
-                   {"curve", "", {{"step", "", {}}}, {1}, {7}}};
+  report.arrays = {
+      {"entropy", "nats", {{"layer", "", {}}, {"head", "", {"0", "1"}}}, {2, 2}, {0.1F, 1.0F / 3, NAN, INFINITY}},
+      {"mass", "probability", {{"layer", "", {}}, {"head", "", {"0", "1"}}}, {2, 2}, {1, 2, 3, 4}},
+      {"curve", "", {{"step", "", {}}}, {1}, {7}}};
   report.tables = {{"ranking", {{"head", "", 4}, {"importance", "nats", 3}}, {{Cell("5.1, a"), Cell(1.0 / 3)}}}};
   report.metrics = {{"kl_divergence", 0.1 + 0.2, "nats", 1e-300}};
   report.tokens = {{" the", 5, 0, 4, false}};
