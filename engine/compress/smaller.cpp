@@ -16,7 +16,7 @@ std::int64_t SmallerModel::parameters() const {
   std::int64_t n = 0;
   std::set<const void*> seen;
   for (const auto& [name, t] : weights)
-    if (seen.insert(t.box().get()).second) n += t.numel();
+    if (seen.insert(t.data_id()).second) n += t.numel();
   return n;
 }
 
@@ -24,7 +24,7 @@ std::int64_t SmallerModel::bytes() const {
   std::int64_t n = 0;
   std::set<const void*> seen;
   for (const auto& [name, t] : weights)
-    if (seen.insert(t.box().get()).second) n += t.bytes();
+    if (seen.insert(t.data_id()).second) n += t.bytes();
   return n;
 }
 
@@ -84,7 +84,7 @@ Status write_model(const Model& original, const SmallerModel& smaller, const fs:
   std::map<const void*, std::string> first;
   nlohmann::json tied = nlohmann::json::object();
   for (const auto& [name, t] : smaller.weights) {
-    if (auto [it, fresh] = first.try_emplace(t.box().get(), name); !fresh) {
+    if (auto [it, fresh] = first.try_emplace(t.data_id(), name); !fresh) {
       tied[name] = it->second;
       continue;
     }

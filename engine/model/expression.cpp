@@ -220,7 +220,11 @@ class Parser {
     if (error != std::errc()) return wrong("a malformed number");
     const std::string_view spelled(begin, static_cast<std::size_t>(stop - begin));
     at_ += spelled.size();
-    if (spelled.find_first_of(".eE") == std::string_view::npos) return json(static_cast<std::int64_t>(value));
+    if (spelled.find_first_of(".eE") == std::string_view::npos) {
+      std::int64_t whole = 0;
+      if (std::from_chars(begin, stop, whole).ec != std::errc()) return wrong("a number out of range");
+      return json(whole);
+    }
     return json(value);
   }
   Result<json> name() {

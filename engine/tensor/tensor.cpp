@@ -81,6 +81,8 @@ float* Tensor::data_f32() const {
   return const_cast<float*>(t.const_data_ptr<float>());
 }
 
+const void* Tensor::data_id() const { return box_->value.const_data_ptr(); }
+
 std::string shape_text(const Shape& shape) {
   std::string text = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);

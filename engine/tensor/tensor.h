@@ -44,6 +44,8 @@ class Tensor {
   /// Uninitialised contiguous memory on the CPU; `data` is valid until the tensor is gone.
   static Tensor empty(const Shape& shape, DType dtype = DType::F32);
   [[nodiscard]] float* data_f32() const;                ///< contiguous CPU float32 only
+  /// First byte of the data: equal for handles that share it (tied weights).
+  [[nodiscard]] const void* data_id() const;
   [[nodiscard]] const std::shared_ptr<const Box>& box() const { return box_; }
 
  private:
