@@ -74,21 +74,24 @@ class PruningPanelTest : public QObject {
     QCOMPARE(list->before_text(1), QString("98.67\u202f%"));
   }
 
-  void the_quick_answer_keeps_the_rows_of_the_slow_one() {
-    QVERIFY(host_->answer("pruning/quick"));
+  void a_growing_answer_keeps_the_rows_of_the_whole_one() {
     QVERIFY(host_->answer("pruning/effect"));
     auto* list = panel_->findChild<MetricList*>("effect");
     const auto rows = list->metrics().size();
     tree()->item_of({PartRef::Kind::Head, "", 5, 1})->setCheckState(0, Qt::Unchecked);
-    QTRY_COMPARE(host_->times_asked("pruning/quick"), 2);
-    QVERIFY(host_->answer("pruning/quick"));
+    QTRY_COMPARE(host_->times_asked("pruning/effect"), 2);
+    engine::Report first;
+    first.id = "pruning_effect";
+    first.fraction_done = 0.2;
+    first.metrics = {{"kl_divergence", 0.012194, "nats", {}}};
+    host_->answer_with("pruning/effect", first);
     QCOMPARE(list->metrics().size(), rows);
     QCOMPARE(list->metrics()[0].value, 0.012194);
   }
 
   void the_slider_replaces_its_own_plan_and_keeps_other_edits() {
     tree()->item_of({PartRef::Kind::Mlp, "", 1, 0})->setCheckState(0, Qt::Unchecked);
-    auto* slider = panel_->findChild<QSlider*>("percent");
+    auto* slider = panel_->findChild<QSlider*>("percent_heads");
     slider->setValue(25);
     QTRY_COMPARE(host_->times_asked("pruning/plan"), 1);
     QCOMPARE(host_->asked_last("pruning/plan")->params.at("percent").get<int>(), 25);

@@ -82,7 +82,7 @@ class AnalysesPanel : public FramedPanel {
     form_ = new ParamForm;
     form_->setObjectName("form");
     column->addWidget(form_);
-    run_ = new QPushButton(tr("&Run"));
+    run_ = new QPushButton(tr("R&un"));
     run_->setObjectName("run");
     run_->setProperty("primary", true);
     column->addWidget(run_);

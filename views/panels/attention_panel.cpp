@@ -125,10 +125,10 @@ class AttentionPanel : public FramedPanel {
     other_ = new HeadSpin;
     other_->setObjectName("other");
     other_->hide();
-    cross_ = toggle_button(tr("C&ross"), "cross", tr("Attention from the decoder to the encoder"));
-    difference_ = toggle_button(tr("Di&fference"), "difference", tr("What the edits in force change in this map"));
+    cross_ = toggle_button(tr("Cr&oss"), "cross", tr("Attention from the decoder to the encoder"));
+    difference_ = toggle_button(tr("D&ifference"), "difference", tr("What the edits in force change in this map"));
     display_ = new LookMenu;
-    set_controls(control_bar({mode_, source_, tower_row_, labelled(tr("&Head"), head_), compare_, other_, cross_, difference_, display_}));
+    set_controls(control_bar({mode_, source_, tower_row_, labelled(tr("Hea&d"), head_), compare_, other_, cross_, difference_, display_}));
 
     auto* body = new QWidget;
     auto* column = column_of(body);

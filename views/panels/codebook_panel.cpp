@@ -180,7 +180,7 @@ class CodebookPanel : public FramedPanel {
     auto* row = new QHBoxLayout;
     row->addWidget(code_title_ = heading({}));
     row->addStretch(1);
-    force_ = new QPushButton(tr("&Force this code"));
+    force_ = new QPushButton(tr("Force this code"));
     force_->setObjectName("force");
     force_->setToolTip(tr("Makes this code fire at every token, as an edit that can be taken back"));
     row->addWidget(force_);
@@ -255,7 +255,7 @@ class CodebookPanel : public FramedPanel {
     return std::find(all.begin(), all.end(), edits->front()) == all.end() ? std::nullopt : std::optional(edits->front());
   }
 
-  void show_forced() { force_->setText(forced() ? tr("&Release this code") : tr("&Force this code")); }
+  void show_forced() { force_->setText(forced() ? tr("Release this code") : tr("Force this code")); }
 
   void force() {
     const Selection& selection = host().selection();

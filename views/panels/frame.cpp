@@ -1,5 +1,6 @@
 #include "views/panels/frame.h"
 
+#include <QAbstractButton>
 #include <QAction>
 #include <QEvent>
 #include <QFileDialog>
@@ -7,6 +8,7 @@
 #include <QLabel>
 #include <QMenu>
 #include <QPainter>
+#include <QShortcut>
 #include <QShowEvent>
 #include <QStackedLayout>
 #include <QTimer>
@@ -201,7 +203,31 @@ void FramedPanel::schedule_refresh() {
 
 void FramedPanel::showEvent(QShowEvent* event) {
   Panel::showEvent(event);
+  if (!scoped_) scope_accelerators();
   if (stale_) schedule_refresh();
+}
+
+void FramedPanel::scope_accelerators() {
+  scoped_ = true;
+  const auto add = [this](const QString& text, auto&& act) {
+    const QKeySequence keys = QKeySequence::mnemonic(text);
+    if (keys.isEmpty()) return false;
+    auto* shortcut = new QShortcut(keys, this);
+    shortcut->setContext(Qt::WidgetWithChildrenShortcut);
+    connect(shortcut, &QShortcut::activated, this, act);
+    return true;
+  };
+  for (QAbstractButton* button : findChildren<QAbstractButton*>())
+    if (add(button->text(), [button] { button->animateClick(); })) button->setShortcut({});
+  for (QLabel* label : findChildren<QLabel*>()) {
+    QWidget* buddy = label->buddy();
+    if (buddy && add(label->text(), [buddy] { buddy->setFocus(Qt::ShortcutFocusReason); })) {
+      const QString keys = QKeySequence::mnemonic(label->text()).toString(QKeySequence::NativeText);
+      label->setToolTip(tr("%1 moves the keyboard here").arg(keys));
+      label->setBuddy(nullptr);
+      label->setText(label->text().remove('&'));
+    }
+  }
 }
 
 void FramedPanel::changeEvent(QEvent* event) {

@@ -85,6 +85,8 @@ class FramedPanel : public Panel {
 
  private:
   void build();
+  /// Alt and a letter belong to the panel that has the focus: the same letter may serve in another panel.
+  void scope_accelerators();
   void fill_export_menu();
   void ask_and_export(std::size_t index, const QString& ending, bool figure);
   void on_report(const QString& tag, const std::shared_ptr<const engine::Report>& report);
@@ -95,7 +97,7 @@ class FramedPanel : public Panel {
   };
   std::map<QString, Open> open_;
   Follows follows_;
-  bool stale_ = true, scheduled_ = false;
+  bool stale_ = true, scheduled_ = false, scoped_ = false;
   QHBoxLayout* bar_ = nullptr;
   QStackedLayout* stack_ = nullptr;
   QWidget* body_ = nullptr;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <QComboBox>
 #include <QLabel>
 #include <QToolButton>
@@ -76,15 +78,16 @@ class HeadsPanel : public FramedPanel {
   void selection_moved() override {
     const Selection& selection = host().selection();
     if (selection.head.tower != shown_tower_ && host().model()) return schedule_refresh();
-    grid_->set_current(selection.head.layer, selection.head.head);
+    const int per = channels_per_thumbnail();
+    grid_->set_current(selection.head.layer, selection.head.head / per);
     if (selection.compare && selection.compare->tower == shown_tower_)
-      grid_->set_compared(selection.compare->layer, selection.compare->head);
+      grid_->set_compared(selection.compare->layer, selection.compare->head / per);
     else
       grid_->set_compared(-1, -1);
     std::vector<HeadPlace> brushed, pruned;
     for (const auto& head : selection.brushed)
-      if (head.tower == shown_tower_) brushed.emplace_back(head.layer, head.head);
-    if (host().model())
+      if (head.tower == shown_tower_) brushed.emplace_back(head.layer, head.head / per);
+    if (host().model() && per == 1)
       for (const auto& part : parts_off(*host().model(), host().edits()))
         if (part.kind == PartRef::Kind::Head && part.tower == shown_tower_) pruned.emplace_back(part.layer, part.head);
     grid_->set_brushed(brushed);
@@ -127,12 +130,12 @@ class HeadsPanel : public FramedPanel {
     });
     connect(grid_, &HeadGridCanvas::selected, this, [this](int layer, int head) {
       Selection selection = this->host().selection();
-      selection.head = {.tower = shown_tower_, .layer = layer, .head = head};
+      selection.head = {.tower = shown_tower_, .layer = layer, .head = head * channels_per_thumbnail()};
       this->host().select(selection);
     });
     connect(grid_, &HeadGridCanvas::compared, this, [this](int layer, int head) {
       Selection selection = this->host().selection();
-      selection.compare = HeadRef{.tower = shown_tower_, .layer = layer, .head = head};
+      selection.compare = HeadRef{.tower = shown_tower_, .layer = layer, .head = head * channels_per_thumbnail()};
       this->host().select(selection);
     });
     connect(grid_, &HeadGridCanvas::prune_toggled, this, [this](int layer, int head) { toggle(layer, head); });
@@ -143,9 +146,17 @@ class HeadsPanel : public FramedPanel {
     settings_changed(host().view_settings(id()));
   }
 
+  /// A state space has a map for each channel; thumbnails then stand for groups of neighbours.
+  int channels_per_thumbnail() const {
+    const TowerState* tower = host().model() ? find_tower(*host().model(), shown_tower_) : nullptr;
+    if (!tower || tower->heads_per_layer.empty() || grid_->heads() <= 0) return 1;
+    const int heads = *std::max_element(tower->heads_per_layer.begin(), tower->heads_per_layer.end());
+    return std::max(1, (heads + grid_->heads() - 1) / grid_->heads());
+  }
+
   void toggle(int layer, int head) {
     const ModelState* model = host().model();
-    if (!model) return;
+    if (!model || channels_per_thumbnail() > 1) return;
     const PartRef part{PartRef::Kind::Head, shown_tower_, layer, head};
     const bool off = parts_off(*model, host().edits()).contains(part);
     const nlohmann::json command = switch_parts(*model, host().edits(), {part}, !off);

@@ -130,9 +130,9 @@ class ImportancePanel : public FramedPanel {
     against_ = new QComboBox;
     against_->setObjectName("against");
     fill_choices(*against_, {"entropy", "distance", "first_token"}, "entropy");
-    edited_ = toggle_button(tr("With &edits"), "edited",
+    edited_ = toggle_button(tr("&With edits"), "edited",
                             tr("Ranks the heads that are left by the edits in force, and follows them"));
-    prune_ = new QPushButton(tr("&Prune selected"));
+    prune_ = new QPushButton(tr("Prune selected"));
     prune_->setObjectName("prune");
     prune_->setEnabled(false);
     set_controls(control_bar({tower_row_, labelled(tr("&Method"), method_), labelled(tr("&on"), on_),
@@ -167,7 +167,9 @@ class ImportancePanel : public FramedPanel {
     }
     map_ = new FigureView;
     map_->setObjectName("heat");
-    map_->set_options(panel_figure());
+    FigureOptions heat = panel_figure();
+    heat.array = 0;
+    map_->set_options(heat);
     scatter_ = new FigureView;
     scatter_->setObjectName("scatter");
     scatter_->set_options(panel_figure());
@@ -319,7 +321,7 @@ class ImportancePanel : public FramedPanel {
     scatter_->set_marks(on_scatter);
     ranking_->select_rows(rows);
     prune_->setEnabled(chosen > 0);
-    prune_->setText(chosen > 1 ? tr("&Prune these %1").arg(chosen) : chosen == 1 ? tr("&Prune this head") : tr("&Prune selected"));
+    prune_->setText(chosen > 1 ? tr("Prune these %1").arg(chosen) : chosen == 1 ? tr("Prune this head") : tr("Prune selected"));
   }
 
   void show_notes(const engine::Report& report) {

@@ -75,6 +75,8 @@ class InputPanel : public FramedPanel {
 
   void answered(const QString&, std::shared_ptr<const engine::Report> report) override {
     predictions_report_ = report;
+    predictions_->hide_columns(host().edits().empty() ? QStringList{"before", "change", "logit", "id"}
+                                                      : QStringList{"logit", "id"});
     predictions_->set(report);
     predictions_title_->setText(asked_position_ >= 0 ? tr("Predictions after token %1").arg(asked_position_)
                                 : host().model() && host().model()->causal_lm ? tr("Predictions after the last token")

@@ -32,7 +32,7 @@ QDoubleSpinBox* range_end(const QString& name) {
 }  // namespace
 
 LookMenu::LookMenu(QWidget* parent) : QToolButton(parent) {
-  setText(tr("&Display"));
+  setText(tr("Dis&play"));
   setObjectName("display");
   setProperty("drops", true);
   setFixedHeight(kRow);

@@ -16,11 +16,17 @@ constexpr int kLine = 22;
 
 /// +1 where more is better, -1 where less is, 0 where neither.
 int better(const std::string& name) {
-  if (name == "accuracy") return 1;
+  if (name == "accuracy" || name == "correct") return 1;
   for (const char* less : {"kl_divergence", "perplexity", "mean_cross_entropy", "loss", "parameters", "bytes", "latency_ms",
                            "latency"})
     if (name == less) return -1;
   return 0;
+}
+
+/// Shares are read as per cent, whatever the report calls them.
+QString unit_of(const engine::Metric& metric) {
+  return metric.name == "accuracy" || metric.name == "mass on first token" ? QStringLiteral("share")
+                                                                           : QString::fromStdString(metric.unit);
 }
 
 }  // namespace
@@ -63,12 +69,12 @@ bool MetricList::has_before() const {
 
 QString MetricList::value_text(int row) const {
   const auto& metric = metrics_[static_cast<std::size_t>(row)];
-  return quantity_text(metric.value, QString::fromStdString(metric.unit));
+  return quantity_text(metric.value, unit_of(metric));
 }
 
 QString MetricList::before_text(int row) const {
   const auto& metric = metrics_[static_cast<std::size_t>(row)];
-  return metric.before ? quantity_text(*metric.before, QString::fromStdString(metric.unit)) : QString();
+  return metric.before ? quantity_text(*metric.before, unit_of(metric)) : QString();
 }
 
 QString MetricList::change(int row) const {
@@ -78,7 +84,8 @@ QString MetricList::change(int row) const {
   const bool relative = metric.unit == "bytes" || metric.unit == "ms" || metric.name == "parameters";
   if (relative && *metric.before > 0 && difference != 0)
     return change_text(difference / *metric.before * 100, {}, 3) + QStringLiteral("\u202f%");
-  return change_text(difference, metric.unit == "ms" || metric.unit == "bytes" ? QString() : QString::fromStdString(metric.unit));
+  const bool bare = metric.unit == "ms" || metric.unit == "bytes" || metric.unit.starts_with("of ");
+  return change_text(difference, bare ? QString() : unit_of(metric));
 }
 
 QSize MetricList::sizeHint() const {

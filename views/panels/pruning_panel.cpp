@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <QComboBox>
 #include <QFileDialog>
 #include <QHBoxLayout>
@@ -32,6 +34,12 @@ class PruningPanel : public FramedPanel {
     connect(&slide_, &QTimer::timeout, this, [this] { ask_plan(); });
     build();
     model_opened();
+    connect(&host, &Host::report, this, [this](const QString& tag, const std::shared_ptr<const engine::Report>& report) {
+      if (tag.endsWith("@act/prune") && report) exported(*report);
+    });
+    connect(&host, &Host::failed, this, [this](const QString& tag, const QString& sentence) {
+      if (tag.endsWith("@act/prune")) note_->setText(sentence);
+    });
   }
 
   QString id() const override { return "pruning"; }
@@ -51,7 +59,7 @@ class PruningPanel : public FramedPanel {
     planned_.clear();
     metrics_->set_metrics({});
     predictions_->clear();
-    slider_->setValue(0);
+    set_sliders_to_zero();
     offer_choices();
   }
 
@@ -68,19 +76,15 @@ class PruningPanel : public FramedPanel {
       return;
     }
     note_->setText({});
-    // Two answers: the input's predictions at once, the evaluation set and the clock when they are done.
-    ask("quick", "pruning_effect", {{"eval", false}, {"latency", false}});
     ask("effect", "pruning_effect", {{"eval", model->has_eval_set}, {"latency", true}});
   }
 
   void answered(const QString& slot, std::shared_ptr<const engine::Report> report) override {
     if (slot == "plan") return take_plan(report);
-    if (slot == "quick" && !awaits("effect")) return;
-    show_effect(report, slot == "effect");
+    show_effect(report, report->fraction_done >= 1);
   }
 
-  void refused(const QString& slot, const QString& sentence) override {
-    if (slot == "quick" && awaits("effect")) return;
+  void refused(const QString&, const QString& sentence) override {
     note_->setText(sentence);
   }
 
@@ -93,15 +97,12 @@ class PruningPanel : public FramedPanel {
 
  private:
   void build() {
-    reset_ = new QPushButton(tr("&Reset"));
+    reset_ = new QPushButton(tr("Re&set"));
     reset_->setObjectName("reset");
     reset_->setToolTip(tr("Takes back every edit in force"));
     connect(reset_, &QPushButton::clicked, this, [this] {
       planned_.clear();
-      slider_->blockSignals(true);
-      slider_->setValue(0);
-      slider_->blockSignals(false);
-      show_percent();
+      set_sliders_to_zero();
       this->host().act({{"do", "clear_edits"}});
     });
     apply_ = new QPushButton(tr("&Apply and export…"));
@@ -125,35 +126,16 @@ class PruningPanel : public FramedPanel {
     auto* side = new QWidget;
     auto* column = column_of(side);
     column->setSpacing(kGrid);
-    what_ = new Segmented({tr("Heads"), tr("Neurons")});
-    what_->setObjectName("what");
+    heads_ = percent_row(*column, tr("Hea&ds"), "percent_heads", heads_text_);
+    neurons_ = percent_row(*column, tr("&Neurons"), "percent_neurons", neurons_text_);
     method_ = new QComboBox;
     method_->setObjectName("method");
     on_ = new QComboBox;
     on_->setObjectName("on");
-    column->addWidget(control_bar({what_, labelled(tr("&by"), method_), labelled(tr("&on"), on_)}));
-    auto* row = new QHBoxLayout;
-    row->setSpacing(kGrid);
-    slider_ = new QSlider(Qt::Horizontal);
-    slider_->setObjectName("percent");
-    slider_->setRange(0, 95);
-    slider_->setPageStep(5);
-    slider_->setAccessibleName(tr("Share to remove, percent"));
-    percent_ = new ElidedLabel;
-    percent_->setFixedWidth(132);
-    percent_->set_muted(false);
-    row->addWidget(slider_, 1);
-    row->addWidget(percent_);
-    column->addLayout(row);
-    connect(slider_, &QSlider::valueChanged, this, [this] {
-      show_percent();
-      slide_.start();
-    });
+    column->addWidget(control_bar({labelled(tr("ranked &by"), method_), labelled(tr("&on"), on_)}));
     const auto again = [this] {
-      if (!filling_ && slider_->value() > 0) slide_.start();
-      show_percent();
+      if (!filling_ && (heads_->value() > 0 || neurons_->value() > 0)) slide_.start();
     };
-    connect(what_, &Segmented::chosen, this, again);
     connect(method_, &QComboBox::currentIndexChanged, this, again);
     connect(on_, &QComboBox::currentIndexChanged, this, again);
     tree_ = new PartTree;
@@ -171,6 +153,30 @@ class PruningPanel : public FramedPanel {
     });
     column->addWidget(tree_, 1);
     return side;
+  }
+
+  QSlider* percent_row(QVBoxLayout& column, const QString& name, const QString& id, ElidedLabel*& text) {
+    auto* row = new QHBoxLayout;
+    row->setSpacing(kGrid);
+    auto* slider = new QSlider(Qt::Horizontal);
+    slider->setObjectName(id);
+    slider->setRange(0, 95);
+    slider->setPageStep(5);
+    slider->setAccessibleName(tr("Share to remove, per cent"));
+    QLabel* label = caption(name, slider);
+    label->setFixedWidth(56);
+    text = new ElidedLabel;
+    text->setFixedWidth(128);
+    text->set_muted(false);
+    row->addWidget(label);
+    row->addWidget(slider, 1);
+    row->addWidget(text);
+    column.addLayout(row);
+    connect(slider, &QSlider::valueChanged, this, [this] {
+      show_percent();
+      slide_.start();
+    });
+    return slider;
   }
 
   QWidget* build_effect() {
@@ -201,31 +207,45 @@ class PruningPanel : public FramedPanel {
                  default_of(host(), "prune_plan", "method", "gradient"));
     fill_choices(*on_, choices_of(host(), "prune_plan", "on", {"eval", "loss", "probability"}),
                  default_of(host(), "prune_plan", "on", "eval"));
-    what_->set_choice_enabled(1, has_param(host(), "prune_plan", "part"));
-    if (what_->current() == 1 && !what_->choice_enabled(1)) what_->set_current(0);
     filling_ = false;
     show_percent();
   }
 
   void show_percent() {
-    QString text = tr("%1 %").arg(slider_->value());
-    if (const ModelState* model = host().model()) {
-      int all = 0;
-      for (const auto& tower : model->towers)
-        for (int n : what_->current() == 0 ? tower.heads_per_layer : tower.mlp_width) all += n;
-      text += tr(" · %1 of %2").arg(number_text(all * slider_->value() / 100)).arg(number_text(all));
+    int heads = 0, neurons = 0;
+    if (const ModelState* model = host().model())
+      for (const auto& tower : model->towers) {
+        for (int n : tower.heads_per_layer) heads += n;
+        for (int n : tower.mlp_width) neurons += n;
+      }
+    const auto text = [](const QSlider* slider, int all) {
+      const auto share = static_cast<int>(std::lround(all * slider->value() / 100.0));
+      return tr("%1 %2 · %3 of %4").arg(slider->value()).arg("%").arg(number_text(share), number_text(all));
+    };
+    heads_text_->set_text(text(heads_, heads));
+    neurons_text_->set_text(text(neurons_, neurons));
+  }
+
+  void set_sliders_to_zero() {
+    for (QSlider* slider : {heads_, neurons_}) {
+      const QSignalBlocker quiet(slider);
+      slider->setValue(0);
     }
-    percent_->set_text(text);
+    slide_.stop();
+    show_percent();
   }
 
   void ask_plan() {
     if (!host().model()) return;
-    if (slider_->value() == 0) return replace_planned({});
-    nlohmann::json params = {{"percent", slider_->value()},
-                             {"method", method_->currentData().toString().toStdString()},
-                             {"on", on_->currentData().toString().toStdString()}};
-    if (what_->choice_enabled(1)) params["part"] = what_->current() == 0 ? "heads" : "neurons";
-    ask("plan", "prune_plan", params, false);
+    if (heads_->value() == 0 && neurons_->value() == 0) {
+      drop("plan");
+      return replace_planned({});
+    }
+    ask("plan", "prune_plan",
+        {{"percent", heads_->value()}, {"percent_neurons", neurons_->value()},
+         {"method", method_->currentData().toString().toStdString()},
+         {"on", on_->currentData().toString().toStdString()}, {"tower", host().selection().head.tower}},
+        false);
   }
 
   void take_plan(const std::shared_ptr<const engine::Report>& report) {
@@ -262,6 +282,11 @@ class PruningPanel : public FramedPanel {
       metrics_->set_metrics(std::move(merged));
     }
     predictions_->set(report, 0);
+    const auto why = report->notes.find("size");
+    note_->setText(why == report->notes.end() ? QString() : QString::fromStdString(why->second));
+    QStringList notes;
+    for (const auto& [name, text] : report->notes) notes << QString::fromStdString(name) + ": " + QString::fromStdString(text);
+    metrics_->setToolTip(notes.join('\n'));
     show_verified(report.get());
   }
 
@@ -299,7 +324,13 @@ class PruningPanel : public FramedPanel {
   void apply() {
     const QString folder = QFileDialog::getSaveFileName(this, tr("Export the smaller model to a new folder"), "pruned");
     if (folder.isEmpty()) return;
-    host().act({{"do", "compress"}, {"method", "edits"}, {"params", nlohmann::json::object()}, {"out", folder.toStdString()}});
+    host().act({{"do", "compress"}, {"method", "prune"}, {"params", nlohmann::json::object()}, {"out", folder.toStdString()}});
+  }
+
+  /// What came of "Apply and export": where it is, and that it equals the masked model.
+  void exported(const engine::Report& report) {
+    note_->setText(tr("Exported to %1: %2.").arg(QString::fromStdString(report.text), QString::fromStdString(report.verified.how)));
+    show_verified(&report);
   }
 
   QTimer slide_;
@@ -308,10 +339,9 @@ class PruningPanel : public FramedPanel {
   std::shared_ptr<const engine::Report> effect_, plan_;
   QPushButton *reset_ = nullptr, *apply_ = nullptr;
   QSplitter* split_ = nullptr;
-  Segmented* what_ = nullptr;
   QComboBox *method_ = nullptr, *on_ = nullptr;
-  QSlider* slider_ = nullptr;
-  ElidedLabel* percent_ = nullptr;
+  QSlider *heads_ = nullptr, *neurons_ = nullptr;
+  ElidedLabel *heads_text_ = nullptr, *neurons_text_ = nullptr;
   PartTree* tree_ = nullptr;
   MetricList* metrics_ = nullptr;
   QLabel *note_ = nullptr, *edits_title_ = nullptr;

@@ -17,6 +17,7 @@ namespace {
 
 bool deserves_bar(const engine::Table::Column& column) {
   return column.unit == "probability" || column.unit == "share" || column.name == "importance" ||
+         column.name == "probability" || column.name == "before" || column.name == "after" ||
          column.name == "strength" || column.name == "F1" || column.name == "activation";
 }
 
@@ -192,7 +193,8 @@ void ReportTable::fit_columns() {
                         std::holds_alternative<double>(t->rows[0][static_cast<std::size_t>(c)]);
     if (!number && columnWidth(c) >= longest) words = c, longest = columnWidth(c);
     const bool bar = model_->rowCount() > 0 && model_->data(model_->index(0, c), ReportTableModel::kBar).isValid();
-    setColumnWidth(c, std::clamp(columnWidth(c), bar ? 120 : 56, 320));
+    setColumnWidth(c, std::clamp(columnWidth(c), bar ? 112 : 56, 320));
+    setColumnHidden(c, hidden_.contains(QString::fromStdString(t->columns[static_cast<std::size_t>(c)].name)));
   }
   if (words >= 0) horizontalHeader()->setSectionResizeMode(words, QHeaderView::Stretch);
 }
@@ -231,6 +233,11 @@ QSize ReportTable::sizeHint() const {
   int width = 2;
   for (int c = 0; c < model_->columnCount(); ++c) width += std::max(56, sizeHintForColumn(c));
   return {std::max(width, 160), std::min(12, std::max(3, model_->rowCount())) * 22 + 32};
+}
+
+void ReportTable::hide_columns(const QStringList& names) {
+  hidden_ = names;
+  fit_columns();
 }
 
 void ReportTable::set_empty_text(const QString& text) {

@@ -48,6 +48,8 @@ class ReportTable : public QTableView {
   void set(std::shared_ptr<const engine::Report> report, std::size_t index = 0);
   void clear() { set(nullptr, 0); }
   [[nodiscard]] const engine::Table* table() const { return model_->table(); }
+  /// Columns that are not shown (they are still exported).
+  void hide_columns(const QStringList& names);
   /// What stands in the middle while there is no row.
   void set_empty_text(const QString& text);
   /// Row of the report's table that a view row stands for.
@@ -72,6 +74,7 @@ class ReportTable : public QTableView {
   QSortFilterProxyModel* order_;
   bool quiet_ = false;
   QString empty_text_;
+  QStringList hidden_;
 };
 
 }  // namespace vitrine::views

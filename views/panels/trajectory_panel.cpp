@@ -95,9 +95,9 @@ class TrajectoryPanel : public FramedPanel {
     color_ = new Segmented({tr("By layer"), tr("By token")});
     color_->setToolTip(tr("What the colours stand for"));
     labels_ = toggle_button(tr("&Labels"), "labels", tr("Names of the tokens at the last layer"));
-    hide_ = toggle_button(tr("Hide &first token"), "hide_first",
+    hide_ = toggle_button(tr("Hide first to&ken"), "hide_first",
                           tr("Its norm is often so large that all others shrink to a point"));
-    auto* reset = new QPushButton(tr("&Reset view"));
+    auto* reset = new QPushButton(tr("Re&set view"));
     set_controls(control_bar({tower_row_, color_, labels_, hide_, reset}));
     auto* body = new QWidget;
     auto* column = column_of(body);
