@@ -15,11 +15,11 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::int64_t kMaxStatisticsValues = std::int64_t{1} << 26;
+constexpr std::int64_t kMaxStatisticsValues = std::int64_t{1} << 25;
 
 struct InspectOptions {
   std::string path;
-  bool statistics = false;
+  bool statistics = true;
 };
 
 /// Smallest, largest, mean, standard deviation and share of zeros of a tensor; null for what cannot be read.
@@ -159,7 +159,7 @@ Result<int> inspect_file(Context& context, const InspectOptions& options) {
   for (const std::string& warning : identity.warnings) context.note("vitrine: " + options.path + ": " + warning);
   json result = {{"kind", kind_name(identity.kind)}, {"format", identity.format}, {"sentence", identity.sentence},
                  {"details", identity.details}, {"warnings", identity.warnings}};
-  if (identity.checkpoint) result["tensors"] = tensors_json(identity.tensors, identity.checkpoint.get(), options.statistics);
+  if (identity.checkpoint) result["tensors"] = tensors_json(identity.tensors, identity.checkpoint.get(), false);
   Envelope envelope{"inspect", nullptr, json::array({options.path}), result, nullptr, watch.milliseconds()};
   if (context.json) {
     context.print(to_json(envelope));
@@ -192,7 +192,7 @@ void add_inspect(CLI::App& root, Context& context) {
   auto* command = root.add_subcommand("inspect", "Say what a file is; for a model: its parts, tensors, hooks and cost");
   auto options = std::make_shared<InspectOptions>();
   command->add_option("MODEL|FILE", options->path, "Any file or folder that Vitrine reads, or demo:NAME")->required();
-  command->add_flag("--statistics", options->statistics, "Read every tensor: smallest, largest, mean, deviation");
+  command->add_flag("--statistics,!--no-statistics", options->statistics, "Read every tensor of a model: smallest, largest, mean, deviation");
   add_common_options(*command, context);
   command->callback([&context, options] {
     context.command_name = "inspect";

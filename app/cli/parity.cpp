@@ -49,6 +49,7 @@ std::string report_text(const engine::ParityReport& report) {
     const std::string difference = row.max_abs_diff >= 0 ? fmt::format("{:.3e}", row.max_abs_diff) : "-";
     text += fmt::format("  {:<{}}  {:>10}  {:<7}  {}\n", row.name, width, difference, state_name(row.state), row.note);
   }
+  for (const std::string& name : report.not_compared) text += fmt::format("  not compared: {}\n", name);
   text += fmt::format("{} of {} pass: {}\n", passed, report.rows.size(), report.passed() ? "PASS" : "FAIL");
   return text;
 }

@@ -12,6 +12,7 @@ struct ParityRule {
   double atol = 1e-4;
   const HostTensor* mask = nullptr;   ///< [batch, token], 0: a row that is not part of the contract
   int token_axis = -1;                ///< axis that the mask speaks of, -1: none
+  bool counts = false;                ///< how often codes were chosen: near ties may move one choice in a thousand
   bool first_of_heads = false;        ///< the dump may hold only the first entries of axis 1 as well
 };
 

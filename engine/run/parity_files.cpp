@@ -59,7 +59,12 @@ void compare_text(const Model& model, const std::string& text, const HostTensor&
 }
 
 void compare_image(const Model& model, const fs::path& file, const HostTensor& pixels, std::int64_t index,
-                   const std::string& name, std::vector<ParityRow>& rows) {
+                   const std::string& name, ParityReport& report) {
+  if (!model.preprocess()) {
+    report.not_compared.push_back(name + ": the model's files do not say how an image is prepared");
+    return;
+  }
+  std::vector<ParityRow>& rows = report.rows;
   ParityRow row;
   row.name = name;
   row.found = "image preprocessing";
@@ -91,13 +96,13 @@ void compare_image(const Model& model, const fs::path& file, const HostTensor& p
   rows.push_back(std::move(row));
 }
 
-void compare_listed(const Model& model, const ParityCase& on, const nlohmann::json& listed, std::vector<ParityRow>& rows) {
+void compare_listed(const Model& model, const ParityCase& on, const nlohmann::json& listed, ParityReport& report) {
   const auto texts = listed.value("texts", nlohmann::json::array());
   const auto prompts = listed.value("prompts", nlohmann::json::array());
   const auto photos = listed.value("photos", nlohmann::json::array());
   const auto text_at = [&](const nlohmann::json& text, const std::string& group) {
     const HostTensor* ids = find(on, group + ".input_ids");
-    if (text.is_string() && ids) compare_text(model, text.get<std::string>(), *ids, 0, find(on, group + ".attention_mask"), group + ".input_ids (from text)", rows);
+    if (text.is_string() && ids) compare_text(model, text.get<std::string>(), *ids, 0, find(on, group + ".attention_mask"), group + ".input_ids (from text)", report.rows);
   };
   for (std::size_t i = 0; i < std::min(texts.size(), kMaxLines); ++i) text_at(texts[i], fmt::format("single{}", i));
   for (std::size_t i = 0; i < std::min(prompts.size(), kMaxLines); ++i)
@@ -107,32 +112,31 @@ void compare_listed(const Model& model, const ParityCase& on, const nlohmann::js
     const std::string group = fmt::format("img{}", i);
     const HostTensor* pixels = find(on, group + ".pixel_values");
     if (file.is_string() && pixels)
-      compare_image(model, on.folder / fs::path(file.get<std::string>()).filename(), *pixels, 0, group + ".pixel_values (from image)", rows);
+      compare_image(model, on.folder / fs::path(file.get<std::string>()).filename(), *pixels, 0, group + ".pixel_values (from image)", report);
   }
 }
 
 }  // namespace
 
-Status compare_input_files(const Model& model, const ParityCase& on, const ParityVariant& variant,
-                           std::vector<ParityRow>& rows) {
+Status compare_input_files(const Model& model, const ParityCase& on, const ParityVariant& variant, ParityReport& report) {
   std::error_code failed;
   const std::string label = variant.label.empty() ? "" : variant.label + "/";
   if (const fs::path listed = on.folder / "input.json"; fs::exists(listed, failed)) {
     VITRINE_TRY(const auto json, read_json_file(listed));
-    if (json.is_object()) compare_listed(model, on, json, rows);
+    if (json.is_object()) compare_listed(model, on, json, report);
   }
   const HostTensor* ids = find(on, "input_ids");
   if (std::ifstream file(on.folder / "input.txt"); file && ids && ids->shape.size() == 2 && model.tokenizer()) {
     std::int64_t line = 0;
     for (std::string text; line < ids->shape[0] && std::getline(file, text); ++line)
-      compare_text(model, text, *ids, line, find(on, "attention_mask"), fmt::format("{}input_ids (from input.txt line {})", label, line + 1), rows);
+      compare_text(model, text, *ids, line, find(on, "attention_mask"), fmt::format("{}input_ids (from input.txt line {})", label, line + 1), report.rows);
   }
   const HostTensor* pixels = find(on, "pixel_values");
   for (std::int64_t i = 0; pixels && pixels->shape.size() == 4 && i < pixels->shape[0]; ++i) {
     fs::path file = on.folder / fmt::format("input_{}.png", i);
     if (i == 0 && !fs::exists(file, failed)) file = on.folder / "input.png";
     if (fs::exists(file, failed))
-      compare_image(model, file, *pixels, i, fmt::format("{}pixel_values (from {})", label, file.filename().string()), rows);
+      compare_image(model, file, *pixels, i, fmt::format("{}pixel_values (from {})", label, file.filename().string()), report);
   }
   return {};
 }

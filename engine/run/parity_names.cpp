@@ -54,6 +54,12 @@ constexpr std::array kCommon = {
     Row{"token_embeddings", "hook %hook_final"},
     Row{"last_hidden_state", "hook %hook_final"},
     Row{"last_hidden", "hook %hook_final"},
+    Row{"coding_rate", "layers attn.hook_q | coding_rate 0.01 | mean 1"},
+    Row{"coding_rate_std", "layers attn.hook_q | coding_rate 0.01 | std 1"},
+    Row{"nonzero", "layers hook_resid_post | nonzero"},
+    Row{"coding_rate_qkv", "layers attn.hook_q | coding_rate 0.01 | permute 1 0"},
+    Row{"coding_rate_mid", "layers attn.hook_q of hook_resid_mid | coding_rate 0.01 | permute 1 0"},
+    Row{"nonzero_share", "layers hook_resid_post | nonzero | permute 1 0"},
     Row{"cls", "hook %hook_final | select 1 0"},
     Row{"patch_tokens", "hook %hook_final | patches"},
 };
@@ -125,7 +131,7 @@ ParityExpression parse(const std::string& line, const ParityModel& model) {
 /// `codes.L0.attn.h1`, `code_in.L0.mlp`, `code_out.L2.attn.h0`.
 std::optional<ParityExpression> codebook_name(const std::string& name, const ParityModel& model) {
   static const std::map<std::string, std::string> kHooks = {
-      {"codes", "hook_codes"}, {"code_in", "hook_in"}, {"code_out", "hook_out"}};
+      {"codes", "hook_codes"}, {"counts", "hook_codes"}, {"code_in", "hook_in"}, {"code_out", "hook_out"}};
   const auto words = split(name, '.');
   if (words.size() < 3 || !kHooks.contains(words[0]) || words[1].size() < 2 || words[1][0] != 'L') return {};
   const auto number = [](const std::string& text) {
@@ -139,6 +145,8 @@ std::optional<ParityExpression> codebook_name(const std::string& name, const Par
     if (book.layer != layer || book.head != head) continue;
     ParityExpression expression{"hook", book.site + "." + kHooks.at(words[0]), {}, {}};
     if (words[0] == "codes") expression.ops.push_back("squeeze");
+    // The first position sees nothing before it and is not counted.
+    if (words[0] == "counts") expression.ops = {"slice 1 1 1000000", "histogram " + std::to_string(book.codes)};
     return expression;
   }
   return {};

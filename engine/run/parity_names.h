@@ -17,7 +17,7 @@ namespace vitrine::engine {
 ///
 /// SOURCE: `hook NAME`, `output NAME`, `input NAME`, `pattern BLOCK`, `cross BLOCK`, `map BLOCK`, `map_values BLOCK`,
 /// `map_output BLOCK`, `windows BLOCK` (flat token of each window slot), `layers SUFFIX` (that hook of every block of the
-/// first tower, put together), or a bare name: the hook or else the output of that name. Operations: parity_tensor.h.
+/// first tower, put together), `layers SUFFIX of FROM` (what it would be if the sublayer read the hook FROM), or a bare name: the hook or else the output of that name. Operations: parity_tensor.h.
 struct ParityExpression {
   std::string kind, name;
   std::vector<std::string> ops;

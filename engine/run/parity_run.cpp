@@ -7,7 +7,10 @@
 #include <fmt/format.h>
 
 #include "engine/mixers/attention_map.h"
+#include "engine/model/build.h"
 #include "engine/run/parity_compare.h"
+#include "engine/run/pass.h"
+#include "engine/run/resolve.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/ops.h"
 
@@ -23,6 +26,12 @@ bool is_generation(const std::string& name) {
 }
 bool is_top(const std::string& name) { return name.starts_with("top") && (name.ends_with(".ids") || name.ends_with(".values")); }
 
+}  // namespace
+
+bool is_of_eval_set(const std::string& name) { return name.starts_with("eval.") || name.starts_with("counts."); }
+
+namespace {
+
 int index_of(const std::vector<std::string>& axes, std::initializer_list<const char*> names) {
   for (std::size_t i = 0; i < axes.size(); ++i)
     for (const char* name : names)
@@ -33,8 +42,8 @@ int index_of(const std::vector<std::string>& axes, std::initializer_list<const c
 }  // namespace
 
 ParityRun::ParityRun(const Model& model, const ParityCase& on, const ParityVariant& variant, std::string group,
-                     const ParityOptions& options, std::vector<ParityRow>& rows)
-    : model_(model), case_(on), variant_(variant), group_(std::move(group)), options_(options), rows_(rows) {
+                     const ParityOptions& options, std::vector<ParityRow>& rows, bool eval_set)
+    : eval_set_(eval_set), model_(model), case_(on), variant_(variant), group_(std::move(group)), options_(options), rows_(rows) {
   names_.towers = model.towers();
   names_.codebooks = model.codebooks();
   for (const HookInfo& hook : model.hooks()) names_.hooks.insert(hook.name);
@@ -94,9 +103,11 @@ void ParityRun::plan_taps(const ParityExpression& expression, std::vector<std::s
     tap(expression.name + ".hook_out");
     tap(last_block(expression.name) + ".hook_resid_post");
   }
-  if (expression.kind == "layers" && !names_.towers.empty())
-    for (int i = 0; i < names_.towers.front().layers; ++i)
-      tap(fmt::format("{}blocks.{}.{}", names_.towers.front().prefix, i, expression.name));
+  if (expression.kind != "layers" || names_.towers.empty()) return;
+  const auto of = expression.name.find(" of ");
+  const std::string suffix = of == std::string::npos ? expression.name : expression.name.substr(of + 4);
+  for (int i = 0; i < names_.towers.front().layers; ++i)
+    tap(fmt::format("{}blocks.{}.{}", names_.towers.front().prefix, i, suffix));
 }
 
 /// "stages.1" -> its last block.
@@ -158,18 +169,59 @@ Result<ParityRun::Found> ParityRun::find_windows(const ParityExpression& express
   return found;
 }
 
+/// What a hook of a block would be if its first sublayer read `from`: the same norm and the same part once more.
+Result<HostTensor> ParityRun::reread(int layer, const std::string& suffix, const std::string& from) const {
+  const std::string path = fmt::format("{}blocks.{}", names_.towers.front().prefix, layer);
+  const auto given = run_->taps.find(path + "." + from);
+  if (given == run_->taps.end()) return fail(ErrorCode::InvalidInput, fmt::format("no hook {} in block {}", from, layer));
+  const BuiltBlock* block = nullptr;
+  for (const BuiltTower& tower : model_.parts().built)
+    for (const BuiltBlock& candidate : tower.blocks)
+      if (candidate.path == path) block = &candidate;
+  if (!block || block->sublayers.empty() || !block->sublayers.front().part)
+    return fail(ErrorCode::InvalidInput, fmt::format("no sublayer in {}", path));
+  VITRINE_TRY(const auto taps, resolve_taps(model_, {path + "." + suffix}));
+  Run run;
+  const ResolvedEdits none;
+  auto body = [&]() -> Status {
+    const InferenceScope no_gradients;
+    RunPass pass(model_, none, taps, run);
+    pass.inputs = run_->inputs;
+    pass.capture_maps = false;
+    const BuiltSublayer& first = block->sublayers.front();
+    const Tensor x = first.norm ? first.norm->forward(given->second, pass) : given->second;
+    (void)first.part->forward(x, pass);
+    return {};
+  };
+  VITRINE_CHECK(guard(body, ErrorCode::InvalidInput));
+  const auto it = run.taps.find(path + "." + suffix);
+  if (it == run.taps.end()) return fail(ErrorCode::InvalidInput, fmt::format("no hook {} in block {}", suffix, layer));
+  return to_host(it->second);
+}
+
+Result<HostTensor> ParityRun::find_layers(const ParityExpression& expression) const {
+  const auto of = expression.name.find(" of ");
+  const std::string suffix = expression.name.substr(0, of);
+  std::vector<HostTensor> layers;
+  for (int i = 0; i < names_.towers.front().layers; ++i) {
+    if (of != std::string::npos) {
+      VITRINE_TRY(HostTensor layer, reread(i, suffix, expression.name.substr(of + 4)));
+      layers.push_back(std::move(layer));
+      continue;
+    }
+    const auto it = run_->taps.find(fmt::format("{}blocks.{}.{}", names_.towers.front().prefix, i, suffix));
+    if (it == run_->taps.end()) return fail(ErrorCode::InvalidInput, fmt::format("no hook {} in block {}", suffix, i));
+    layers.push_back(to_host(it->second));
+  }
+  return stack(layers);
+}
+
 Result<ParityRun::Found> ParityRun::find_source(const ParityExpression& expression) const {
   if (expression.kind.starts_with("map")) return find_map(expression);
   if (expression.kind == "windows") return find_windows(expression);
   Found found;
   if (expression.kind == "layers") {
-    std::vector<HostTensor> layers;
-    for (int i = 0; i < names_.towers.front().layers; ++i) {
-      const auto it = run_->taps.find(fmt::format("{}blocks.{}.{}", names_.towers.front().prefix, i, expression.name));
-      if (it == run_->taps.end()) return fail(ErrorCode::InvalidInput, fmt::format("no hook {} in block {}", expression.name, i));
-      layers.push_back(to_host(it->second));
-    }
-    VITRINE_TRY(found.tensor, stack(layers));
+    VITRINE_TRY(found.tensor, find_layers(expression));
     found.where = expression.name + " of every block";
     return found;
   }
@@ -240,6 +292,7 @@ void ParityRun::compare(const std::string& name, const HostTensor& expected) {
   rule.mask = mask_of(*expression);
   rule.token_axis = found->token_axis;
   rule.first_of_heads = found->first_of_heads;
+  rule.counts = name.starts_with("counts.");
   compare_parity(expected, std::move(found->tensor), rule, row);
   rows_.push_back(std::move(row));
   if (expression->kind == "pattern" || expression->kind == "cross") compare_map_of(name, *expression, expected);
@@ -326,10 +379,11 @@ void ParityRun::check_maps() {
   rows_.push_back(std::move(row));
 }
 
-Status ParityRun::go(const Progress& progress) {
+Status ParityRun::go(const Progress& progress, bool maps) {
   RunRequest request;
   VITRINE_TRY(request.inputs, run_inputs());
   request.keep_residuals = false;
+  request.capture_maps = maps;
   std::vector<std::string> patterns;
   for (const auto& [name, tensor] : expected_)
     if (const auto expression = resolve_parity_name(name, names_)) plan_taps(*expression, request.taps, patterns);
@@ -341,7 +395,7 @@ Status ParityRun::go(const Progress& progress) {
   }
   for (const auto& [name, tensor] : expected_) {
     VITRINE_CHECK(progress.step(0.9, shown(name)));
-    if (is_generation(name)) continue;
+    if (is_generation(name) || (!eval_set_ && is_of_eval_set(name))) continue;
     if (is_top(name)) {
       if (name.ends_with(".ids")) compare_top(name.substr(0, name.size() - 4));
       else if (!expected_.contains(name.substr(0, name.size() - 7) + ".ids")) compare(name, tensor);
@@ -350,7 +404,7 @@ Status ParityRun::go(const Progress& progress) {
     if (name.starts_with("dequantised.")) compare_weight(name, tensor);
     else compare(name, tensor);
   }
-  check_maps();
+  if (maps) check_maps();
   return compare_generation(progress);
 }
 

@@ -14,13 +14,17 @@
 
 namespace vitrine::engine {
 
+/// Names of a dump that speak of the whole evaluation set: `eval.…`, `counts.…`.
+[[nodiscard]] bool is_of_eval_set(const std::string& name);
+
 /// One model of a case and one group of its inputs: runs it once and compares what the dump holds of that group.
 class ParityRun {
  public:
   ParityRun(const Model& model, const ParityCase& on, const ParityVariant& variant, std::string group,
-            const ParityOptions& options, std::vector<ParityRow>& rows);
+            const ParityOptions& options, std::vector<ParityRow>& rows, bool eval_set = false);
 
-  Status go(const Progress& progress);
+  /// @param maps whether the mixing maps are captured and checked as well
+  Status go(const Progress& progress, bool maps = true);
 
  private:
   using Names = std::vector<std::string>;
@@ -42,6 +46,8 @@ class ParityRun {
   Result<Found> find_source(const ParityExpression& expression) const;
   Result<Found> find_map(const ParityExpression& expression) const;
   Result<Found> find_windows(const ParityExpression& expression) const;
+  Result<HostTensor> find_layers(const ParityExpression& expression) const;
+  Result<HostTensor> reread(int layer, const std::string& suffix, const std::string& from) const;
   void compare(const std::string& name, const HostTensor& expected);
   void compare_map_of(const std::string& name, const ParityExpression& expression, const HostTensor& expected);
   Status compare_generation(const Progress& progress);
@@ -52,6 +58,7 @@ class ParityRun {
   [[nodiscard]] std::string last_block(const std::string& stage) const;
   void check_maps();
 
+  bool eval_set_;
   const Model& model_;
   const ParityCase& case_;
   const ParityVariant& variant_;

@@ -206,6 +206,16 @@ HostTensor nonzero_share(const HostTensor& x) {
   return y;
 }
 
+HostTensor histogram(const HostTensor& x, std::int64_t n) {
+  HostTensor y;
+  y.shape = {n};
+  y.integer = true;
+  y.values.assign(static_cast<std::size_t>(n), 0.0f);
+  for (float v : x.values)
+    if (v >= 0 && v < static_cast<float>(n)) ++y.values[static_cast<std::size_t>(v)];
+  return y;
+}
+
 template <class F>
 HostTensor each(HostTensor x, F&& f) {
   for (float& v : x.values) v = static_cast<float>(f(v));
@@ -349,6 +359,7 @@ Result<HostTensor> apply_parity_op(const std::string& line, HostTensor x, const 
   if (op.name == "token_loss") return token_loss(x, operands);
   if (op.name == "nonzero") return nonzero_share(x);
   if (op.name == "coding_rate") return coding_rate(x, op.given.empty() ? 0 : op.given[0]);
+  if (op.name == "histogram" && !op.given.empty() && op.given[0] >= 1 && op.given[0] <= 1e6) return histogram(x, op.number(0));
   if (op.name == "patches" && dims == 3 && operands.first_patch <= x.shape[1]) return slice_axis(x, 1, operands.first_patch, x.shape[1]);
   if (op.name == "mean_all") {
     x.shape = {x.numel()};

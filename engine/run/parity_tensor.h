@@ -44,7 +44,7 @@ struct ParityOperands {
 /// `exp`, `mean AXIS`, `std AXIS` (unbiased), `mean_all`, `logsumexp AXIS`, `normalize` (L2 over the last axis),
 /// `gram` (rows against rows), `masked_mean` (over tokens that the mask keeps), `token_loss` (-log p of the next token),
 /// `patches` (tokens behind CLS and registers), `nonzero` (share of entries that are not 0, axes behind the second),
-/// `coding_rate EPS` (see the source), `squeeze` (drops a last axis of length 1).
+/// `histogram N` (how often each of N integers occurs), `coding_rate EPS` (see the source), `squeeze` (drops a last axis of length 1).
 /// @error Usage for an operation that does not exist; ShapeMismatch
 [[nodiscard]] Result<HostTensor> apply_parity_op(const std::string& op, HostTensor x, const ParityOperands& operands);
 
