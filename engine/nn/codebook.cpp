@@ -21,6 +21,7 @@ Result<Codebook> Codebook::build(const nlohmann::json& params, int width, int he
   VITRINE_TRY(book.ln_bias_, context.weight("ln.bias", {width}));
   book.unit_codes_ = book.codes_ / clamp(norm(book.codes_, -1, true), 1e-12, 1e30);
   book.hook_in_ = context.add_hook(context.path + ".hook_in", {"batch", "token", "d_model"});
+  book.hook_scores_ = context.add_hook(context.path + ".hook_scores", {"batch", "token", "k"});
   book.hook_codes_ = context.add_hook(context.path + ".hook_codes", {"batch", "token", "k"});
   book.hook_out_ = context.add_hook(context.path + ".hook_out", {"batch", "token", "d_model"});
   context.codebooks->push_back({context.path, head, codes, book.k_});
@@ -30,7 +31,9 @@ Result<Codebook> Codebook::build(const nlohmann::json& params, int width, int he
 Tensor Codebook::apply(const Tensor& x, Pass& pass) const {
   const Tensor a = layer_norm(pass.hook(hook_in_, x), ln_weight_, ln_bias_, ln_eps_);
   const Tensor scores = matmul(a, transpose(unit_codes_, 0, 1));
-  const Tensor chosen = pass.hook(hook_codes_, topk(scores, k_, -1).second);
+  const auto [best, codes] = topk(scores, k_, -1);
+  pass.hook(hook_scores_, best);
+  const Tensor chosen = pass.hook(hook_codes_, codes);
   return pass.hook(hook_out_, mean(embedding(codes_, chosen), {-2}));
 }
 

@@ -9,7 +9,8 @@ namespace vitrine::engine {
 /// score_i = LN(a) . c_i / |c_i|, the k best codes, output their mean. The paper sums (arXiv:2310.17230, section 2);
 /// the released code averages and normalises the input first, and that is what is computed here.
 /// Weights `codes` [codes, d], `ln.weight`, `ln.bias` [d]. Hooks: `hook_in` [batch, token, d_model],
-/// `hook_codes` [batch, token, k] (int64, best first; an edit may force them), `hook_out`.
+/// `hook_scores` [batch, token, k] (of the k best codes, best first; an edit of them changes nothing), `hook_codes`
+/// [batch, token, k] (int64, best first; an edit may force them), `hook_out`.
 class Codebook {
  public:
   /// @param context.path "blocks.2.codebook.0"
@@ -21,7 +22,7 @@ class Codebook {
   Tensor codes_, unit_codes_, ln_weight_, ln_bias_;
   double ln_eps_ = 1e-5;
   int k_ = 1;
-  HookId hook_in_ = 0, hook_codes_ = 0, hook_out_ = 0;
+  HookId hook_in_ = 0, hook_scores_ = 0, hook_codes_ = 0, hook_out_ = 0;
 };
 
 /// "blocks.2.mlp" -> "blocks.2.codebook.<ordinal>"
