@@ -34,7 +34,9 @@ Tensor Codebook::apply(const Tensor& x, Pass& pass) const {
   const auto [best, codes] = topk(scores, k_, -1);
   pass.hook(hook_scores_, best);
   const Tensor chosen = pass.hook(hook_codes_, codes);
-  return pass.hook(hook_out_, mean(embedding(codes_, chosen), {-2}));
+  Tensor out = mean(embedding(codes_, chosen), {-2});
+  if (pass.differentiable) out = x + with_gradient(out - x);   // a new leaf: no gradient flows into the difference
+  return pass.hook(hook_out_, out);
 }
 
 namespace {

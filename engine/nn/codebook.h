@@ -7,7 +7,8 @@ namespace vitrine::engine {
 /// A codebook bottleneck: the activation is replaced by the mean of its k nearest codes.
 ///
 /// score_i = LN(a) . c_i / |c_i|, the k best codes, output their mean. The paper sums (arXiv:2310.17230, section 2);
-/// the released code averages and normalises the input first, and that is what is computed here.
+/// the released code averages and normalises the input first, and that is what is computed here. Choosing has no
+/// gradient; a differentiable pass hands the output's on to the input unchanged (straight-through), as in training.
 /// Weights `codes` [codes, d], `ln.weight`, `ln.bias` [d]. Hooks: `hook_in` [batch, token, d_model],
 /// `hook_scores` [batch, token, k] (of the k best codes, best first; an edit of them changes nothing), `hook_codes`
 /// [batch, token, k] (int64, best first; an edit may force them), `hook_out`.

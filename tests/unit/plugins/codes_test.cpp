@@ -325,6 +325,21 @@ TEST(CodeEffect, OfTheCodeThatFiresAnywayIsNothing) {
   EXPECT_NEAR(metric_named(*report, "kl_divergence"), 0, 1e-12);
 }
 
+/// Choosing a code has no slope, so that gradients pass through it as in training.
+TEST(Codes, LetGradientsThroughAndChangeNoNumber) {
+  const auto model = demo("codebook_fsm");
+  Workspace workspace(model);
+  ASSERT_TRUE(workspace.set_input(text_input("5553133454")));
+  RunRequest run{.inputs = workspace.input().tensors, .differentiable = true};
+  const auto made = run_model(*model, run);
+  ASSERT_TRUE(made) << sentence(made.error());
+  const auto base = workspace.base();
+  EXPECT_LE(max_abs((*made)->outputs.at("logits") - (*base)->outputs.at("logits")), 1e-4);
+  const auto slope = gradients(sum_all(square((*made)->outputs.at("logits"))), {(*made)->head_gates.at("blocks.0.attn")});
+  ASSERT_TRUE(slope[0].defined());
+  EXPECT_GT(max_abs(slope[0]), 1e-3);
+}
+
 TEST(CodeAnalyses, RefuseWhatDoesNotExist) {
   const auto model = demo("codebook_fsm");
   for (const auto& [id, params] : std::vector<std::pair<std::string, nlohmann::json>>{{"codes", {{"codebook", 15}}}, {"codes", {{"codebook", -2}}}, {"code_contexts", {{"codebook", -1}}}, {"code_effect", {{"codebook", 9}, {"code", 256}}},

@@ -88,7 +88,7 @@ TEST(Sae, ReachesTheReferenceOnItsSet) {
 }
 
 TEST(SaeFeatures, AnalysisListsTheFeaturesOfTheText) {
-  const auto report = analyse(demo("lm_text"), "sae_features", {{"count", 12}}, text_input("It was not in her nature"));
+  const auto report = analyse(demo("lm_text"), "sae_features", {{"count", 12}}, text_input("<|endoftext|>It was not in her nature to question the veracity of a young man of such amiable appearance"));
   ASSERT_TRUE(report) << sentence(report.error());
   EXPECT_TRUE(report->verified.ok) << report->verified.max_abs_diff;
   EXPECT_EQ(report->tables[0].rows.size(), 12U);
