@@ -39,6 +39,15 @@ class AnalysesPanel : public FramedPanel {
     ran_ = false;
   }
 
+  /// `{"analysis": id}` chooses one, as the command palette does.
+  void settings_changed(const nlohmann::json& settings) override {
+    const auto chosen = settings.is_object() ? settings.find("analysis") : settings.end();
+    if (!settings.is_object() || chosen == settings.end() || !chosen->is_string()) return;
+    search_->clear();
+    for (int i = 0; i < list_->count(); ++i)
+      if (list_->item(i)->data(Qt::UserRole).toString().toStdString() == chosen->get<std::string>()) list_->setCurrentRow(i);
+  }
+
   void refresh() override {
     if (list_->count() != static_cast<int>(host().analyses().entries().size())) fill_list();
     if (!host().model()) return show_empty(tr("Open a model; then choose an analysis, set its parameters and run it."));
