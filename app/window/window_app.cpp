@@ -111,7 +111,7 @@ int run_window(int argc, char** argv, const WindowOptions& options) {
     return 2;
   }
   QSurfaceFormat format;
-  format.setVersion(3, 2);
+  format.setVersion(3, 3);
   format.setProfile(QSurfaceFormat::CoreProfile);
   format.setDepthBufferSize(24);
   format.setStencilBufferSize(8);
