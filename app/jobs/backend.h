@@ -19,7 +19,7 @@
 namespace vitrine::app {
 
 /// Everything a computation needs to know; a request carries it whole, so that the order of requests does not matter.
-struct Context {
+struct RequestContext {
   Cursor cursor = Cursor::Main;
   std::string model;
   engine::InputItem input;
@@ -34,10 +34,10 @@ class Backend {
 
   [[nodiscard]] virtual engine::Result<views::ModelState> open(Cursor cursor, const std::string& model,
                                                                const engine::Progress& progress) = 0;
-  [[nodiscard]] virtual engine::Result<views::InputState> set_input(const Context& context,
+  [[nodiscard]] virtual engine::Result<views::InputState> set_input(const RequestContext& context,
                                                                     const engine::Progress& progress) = 0;
   [[nodiscard]] virtual engine::Result<engine::Report> analyse(
-      Lane lane, const Context& context, const std::string& analysis, const nlohmann::json& params,
+      Lane lane, const RequestContext& context, const std::string& analysis, const nlohmann::json& params,
       const engine::Progress& progress, const std::function<void(const engine::Report&)>& partial) = 0;
   /// Of the weights; slow, computed once.
   [[nodiscard]] virtual engine::Result<std::string> sha256(const std::string& model) = 0;

@@ -52,7 +52,7 @@ nlohmann::json WindowHost::view_settings(const QString& panel) const {
   return it == applied_.views.end() ? nlohmann::json() : it->second;
 }
 
-Context WindowHost::context(bool edited) const {
+RequestContext WindowHost::context(bool edited) const {
   return {cursor_, applied_.model, applied_.input, input_.has_value(), edited ? applied_.edits : engine::EditList{}};
 }
 
@@ -223,7 +223,7 @@ void WindowHost::prepare_wanted(const SessionState& target) {
   }
   if (wanted_input_ == target.input) return;
   wanted_input_ = target.input;
-  Context wanted{cursor_, applied_.model, target.input, true, {}};
+  RequestContext wanted{cursor_, applied_.model, target.input, true, {}};
   client_.submit(
       full(QStringLiteral("@input")), Priority::State, Lane::Prompt,
       [backend = backend_, wanted](const engine::Progress& progress, const EngineClient::Post&) {

@@ -72,7 +72,7 @@ class WindowHost : public views::Host {
   [[nodiscard]] QString full(const QString& tag) const { return prefix_ + tag; }
   [[nodiscard]] Priority priority_of(const QString& tag) const;
   [[nodiscard]] Lane lane_of(const std::string& analysis) const;
-  [[nodiscard]] Context context(bool edited) const;
+  [[nodiscard]] RequestContext context(bool edited) const;
   void note_latency(const Latency& latency);
 
   SessionKeeper& keeper_;

@@ -38,12 +38,12 @@ class WorkspaceBackend : public Backend {
     return state;
   }
 
-  Result<views::InputState> set_input(const Context& context, const Progress& progress) override {
+  Result<views::InputState> set_input(const RequestContext& context, const Progress& progress) override {
     VITRINE_TRY(Slot* slot, slot_for(Lane::Prompt, context, progress));
     return input_state(slot->workspace->input());
   }
 
-  Result<engine::Report> analyse(Lane lane, const Context& context, const std::string& id, const nlohmann::json& params,
+  Result<engine::Report> analyse(Lane lane, const RequestContext& context, const std::string& id, const nlohmann::json& params,
                                  const Progress& progress,
                                  const std::function<void(const engine::Report&)>& partial) override {
     VITRINE_TRY(const auto* found, analyses_.get(id));
@@ -76,7 +76,7 @@ class WorkspaceBackend : public Backend {
     return opened;
   }
 
-  Result<Slot*> slot_for(Lane lane, const Context& context, const Progress& progress) {
+  Result<Slot*> slot_for(Lane lane, const RequestContext& context, const Progress& progress) {
     Slot& slot = slots_[static_cast<int>(lane)][static_cast<int>(context.cursor)];
     if (!slot.workspace || slot.model != context.model) {
       VITRINE_TRY(const auto opened, model_of(context.model, progress));

@@ -59,7 +59,7 @@ engine::Result<views::ModelState> FakeBackend::open(app::Cursor, const std::stri
   return state;
 }
 
-engine::Result<views::InputState> FakeBackend::set_input(const app::Context& context, const engine::Progress&) {
+engine::Result<views::InputState> FakeBackend::set_input(const app::RequestContext& context, const engine::Progress&) {
   if (context.input.text.value_or("").find("bad") != std::string::npos)
     return engine::fail(engine::ErrorCode::InvalidInput, "expected a good text, came a bad one");
   views::InputState state;
@@ -68,7 +68,7 @@ engine::Result<views::InputState> FakeBackend::set_input(const app::Context& con
   return state;
 }
 
-engine::Result<engine::Report> FakeBackend::analyse(app::Lane, const app::Context& context, const std::string& analysis,
+engine::Result<engine::Report> FakeBackend::analyse(app::Lane, const app::RequestContext& context, const std::string& analysis,
                                                     const nlohmann::json&, const engine::Progress& progress,
                                                     const std::function<void(const engine::Report&)>& partial) {
   if (analysis == "throws") throw std::runtime_error("a shape that does not fit");

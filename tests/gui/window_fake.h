@@ -17,10 +17,10 @@ class FakeBackend : public vitrine::app::Backend {
   FakeBackend();
   vitrine::engine::Result<vitrine::views::ModelState> open(vitrine::app::Cursor, const std::string& model,
                                                            const vitrine::engine::Progress&) override;
-  vitrine::engine::Result<vitrine::views::InputState> set_input(const vitrine::app::Context& context,
+  vitrine::engine::Result<vitrine::views::InputState> set_input(const vitrine::app::RequestContext& context,
                                                                 const vitrine::engine::Progress&) override;
   vitrine::engine::Result<vitrine::engine::Report> analyse(
-      vitrine::app::Lane lane, const vitrine::app::Context& context, const std::string& analysis, const nlohmann::json& params,
+      vitrine::app::Lane lane, const vitrine::app::RequestContext& context, const std::string& analysis, const nlohmann::json& params,
       const vitrine::engine::Progress& progress, const std::function<void(const vitrine::engine::Report&)>& partial) override;
   vitrine::engine::Result<std::string> sha256(const std::string& model) override { return "hash of " + model; }
   const vitrine::engine::AnalysisRegistry& analyses() const override { return analyses_; }
