@@ -84,7 +84,13 @@ class ImportancePanel : public FramedPanel {
     } else {
       importance_ = report;
       map_->set_report(report);
+      // The heat map and the file have the other columns too; beside the pictures there is room for the ranking alone.
+      QStringList others;
+      if (!report->tables.empty())
+        for (std::size_t c = 2; c < report->tables[0].columns.size(); ++c)
+          others << QString::fromStdString(report->tables[0].columns[c].name);
       ranking_->set(report, 0);
+      ranking_->hide_columns(others);
       show_verified(report.get());
       show_notes(*report);
     }
