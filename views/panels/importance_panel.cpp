@@ -181,6 +181,7 @@ class ImportancePanel : public FramedPanel {
     scatter_->set_options(panel_figure());
     ranking_ = new ReportTable;
     ranking_->setObjectName("ranking");
+    ranking_->setMinimumWidth(27 * kGrid);
     across->addWidget(map_);
     across->addWidget(ranking_);
     across->setStretchFactor(0, 2);
