@@ -213,7 +213,9 @@ Result<ImagePreprocess> from_hugging_face(const json& config) {
   out.filter = clip_like || type.starts_with("DeiT") || type.starts_with("Siglip")
                    ? Resample::Bicubic
                    : Resample::Bilinear;
-  if (const json* v = find(config, "resample")) {
+  if (text(config, "resample") == "area") {   // our own word for OpenCV's INTER_AREA, which no processor file can say
+    out.area_filter = true;
+  } else if (const json* v = find(config, "resample")) {
     VITRINE_TRY(out.filter, filter_of(*v, "resample"));
   }
   const json* crop = find(config, out.do_center_crop ? "crop_size" : "pad_size");
