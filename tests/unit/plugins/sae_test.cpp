@@ -101,6 +101,7 @@ TEST(SaeFeatures, AnalysisListsTheFeaturesOfTheText) {
 
 /// One changed setting, and what the refusal must name.
 struct BadConfig { const char* key; nlohmann::json value; const char* says; };
+void PrintTo(const BadConfig& bad, std::ostream* out) { *out << bad.key << " " << bad.value; }
 class SaeRefusal : public testing::TestWithParam<BadConfig> {};
 
 TEST_P(SaeRefusal, NamesWhatIsWrong) {
