@@ -87,7 +87,7 @@ void JobQueue::serve(Lane which) {
     lane.running = next(lane);
     const auto entry = lane.running;
     lock.unlock();
-    if (which == Lane::Slow) give_way(*entry);
+    give_way(*entry);
     run(entry);
     lock.lock();
     lane.running.reset();
@@ -112,12 +112,13 @@ void JobQueue::run(const std::shared_ptr<Entry>& entry) {
 }
 
 void JobQueue::give_way(const Entry& entry) {
-  if (entry.job.lane != Lane::Slow) return;
-  const LaneState& prompt = lanes_[static_cast<int>(Lane::Prompt)];
+  if (entry.job.lane == Lane::Prompt) return;
+  const auto idle_before = [&] {
+    return std::all_of(lanes_, lanes_ + static_cast<int>(entry.job.lane),
+                       [](const LaneState& lane) { return lane.waiting.empty() && !lane.running; });
+  };
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] {
-    return stopping_ || entry.progress.cancelled() || (prompt.waiting.empty() && !prompt.running);
-  });
+  changed_.wait(lock, [&] { return stopping_ || entry.progress.cancelled() || idle_before(); });
 }
 
 }  // namespace vitrine::app

@@ -14,10 +14,14 @@
 
 namespace vitrine::app {
 
-/// Two threads compute, one at a time wherever the slow work reports progress: a sweep over many runs stops at its
-/// next `Progress::step` until the prompt lane is idle, so that a toggled head is answered while a ranking fills in.
-enum class Lane { Prompt = 0, Slow = 1 };
-inline constexpr int kLanes = 2;
+/// Three threads compute, one at a time wherever the slower work reports progress: it stops at its next
+/// `Progress::step` until the lanes before its own are idle, so that a toggled head is answered while a ranking fills in.
+enum class Lane {
+  Prompt = 0,
+  Slow = 1,    ///< took long the last time
+  Sweep = 2,   ///< many runs by its nature
+};
+inline constexpr int kLanes = 3;
 
 /// What is computed next. Higher numbers go first; equal ones in the order they came.
 enum class Priority { Background = 0, Hidden = 1, Visible = 2, State = 3 };

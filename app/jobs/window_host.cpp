@@ -63,7 +63,7 @@ Priority WindowHost::priority_of(const QString& tag) const {
 
 Lane WindowHost::lane_of(const std::string& analysis) const {
   const auto* found = backend_->analyses().find(analysis);
-  if (found && (*found)->info().slow) return Lane::Slow;
+  if (found && (*found)->info().slow) return Lane::Sweep;
   const auto cost = known_cost_ms_.find(analysis);
   return cost != known_cost_ms_.end() && cost->second > kSlowMs ? Lane::Slow : Lane::Prompt;
 }

@@ -215,7 +215,7 @@ void MainWindow::choose_preset_for_model() {
 /// A session names the weights it was made with; others under the same name are told of.
 void MainWindow::check_hash() {
   client_.submit(
-      QStringLiteral("A:@sha"), Priority::Background, Lane::Slow,
+      QStringLiteral("A:@sha"), Priority::Background, Lane::Sweep,
       [backend = services_.backend, model = host_.model()->path](const engine::Progress&, const EngineClient::Post&) {
         return backend->sha256(model);
       },

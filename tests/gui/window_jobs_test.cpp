@@ -38,6 +38,7 @@ class JobsTest : public QObject {
   void a_newer_request_replaces_a_stale_one();
   void visible_goes_before_hidden();
   void the_slow_lane_gives_way();
+  void three_lanes_go_in_their_order();
   void exceptions_become_sentences();
   void partial_answers_are_never_stale();
   void cancelled_requests_are_not_answered();
@@ -128,6 +129,25 @@ void JobsTest::the_slow_lane_gives_way() {
   QTRY_VERIFY(steps > before + 100);
   stop = true;
   QTRY_COMPARE(client.pending(), 0);
+}
+
+/// A slow request does not wait for the end of a sweep.
+void JobsTest::three_lanes_go_in_their_order() {
+  EngineClient client;
+  std::atomic<bool> sweeping = false, stop = false;
+  std::vector<int> order;
+  client.submit("sweep", Priority::Visible, Lane::Sweep,
+                [&](const Progress& progress, const EngineClient::Post&) -> Result<int> {
+                  while (!stop && progress.step(0.1)) sweeping = true;
+                  return 2;
+                },
+                answer_into(order));
+  QTRY_VERIFY(sweeping);
+  client.submit("slow", Priority::Visible, Lane::Slow, [](const Progress&, const EngineClient::Post&) -> Result<int> { return 1; },
+                answer_into(order));
+  QTRY_COMPARE(order, std::vector<int>{1});
+  stop = true;
+  QTRY_COMPARE(order, (std::vector<int>{1, 2}));
 }
 
 void JobsTest::exceptions_become_sentences() {
