@@ -1,10 +1,28 @@
 #include "app/jobs/job_queue.h"
 
+#ifdef __linux__
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include <algorithm>
 #include <exception>
 #include <utility>
 
 namespace vitrine::app {
+
+namespace {
+
+/// Drawing goes before computing where both want the same core. Threads that libtorch starts here inherit it.
+void lower_priority(Lane lane) {
+#ifdef __linux__
+  constexpr int kNice[kLanes] = {2, 8, 12};
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNice[static_cast<int>(lane)]);
+#endif
+}
+
+}  // namespace
 
 JobQueue::JobQueue() {
   for (int i = 0; i < kLanes; ++i) lanes_[i].thread = std::thread([this, i] { serve(static_cast<Lane>(i)); });
@@ -79,6 +97,7 @@ std::shared_ptr<JobQueue::Entry> JobQueue::next(LaneState& lane) {
 }
 
 void JobQueue::serve(Lane which) {
+  lower_priority(which);
   LaneState& lane = lanes_[static_cast<int>(which)];
   std::unique_lock lock(mutex_);
   while (true) {
