@@ -1,11 +1,23 @@
 #include <cstdio>
+#include <cstdlib>
+
+#include <unistd.h>
 
 #include "app/cli/cli.h"
 #ifdef VITRINE_HAS_WINDOW
 #include "app/window/window_app.h"
 #endif
 
+/// Threads that wait for work must sleep: spinning ones would take the processor from the window. The OpenMP library reads
+/// this once, when it is loaded, so the program starts itself again with it set.
+static void let_waiting_threads_sleep(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY")) return;
+  setenv("OMP_WAIT_POLICY", "passive", 1);
+  execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char** argv) {
+  let_waiting_threads_sleep(argv);
   vitrine::app::WindowOptions window;
   const int code = vitrine::app::cli_main(argc, argv, window);
   if (code >= 0) return code;

@@ -8,7 +8,6 @@
 
 #include "engine/mixers/attention.h"
 #include "engine/mixers/mamba.h"
-#include "engine/mixers/window_attention.h"
 #include "engine/model/model.h"
 
 namespace vitrine::app {
@@ -43,7 +42,6 @@ Result<json> mixer_rows() {
   engine::PartRegistry registry;
   VITRINE_CHECK(engine::register_attention(registry));
   VITRINE_CHECK(engine::register_mamba(registry));
-  VITRINE_CHECK(engine::register_window_attention(registry));
   json rows = json::array();
   for (const auto& [id, factory] : registry.entries()) rows.push_back({{"id", id}});
   return rows;

@@ -280,7 +280,13 @@ void WindowHost::refuse(const std::string& verb, const engine::Error& error) {
 }
 
 void WindowHost::run_output(const Command& command) {
-  if (command["do"] != "analyse") return;
+  if (command["do"] == "compress") {
+    const std::string method = command["method"];
+    auto params = command.value("params", nlohmann::json::object());
+    params["out"] = command.value("out", std::string());
+    request(QString::fromStdString("@act/" + method), "apply_" + method, params);
+    return;
+  }
   const std::string id = command["analysis"];
   request(QString::fromStdString("@act/" + id), id, command.value("params", nlohmann::json::object()), command.value("edited", true));
 }

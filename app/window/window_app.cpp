@@ -16,6 +16,7 @@
 #include <QSurfaceFormat>
 #include <QTimer>
 
+#include "app/jobs/apply.h"
 #include "app/window/banner.h"
 #include "app/window/library.h"
 #include "app/window/main_window.h"
@@ -122,7 +123,9 @@ int run_window(int argc, char** argv, const WindowOptions& options) {
   QApplication::setApplicationVersion(QString::fromStdString(engine::version()));
   QSettings::setDefaultFormat(QSettings::IniFormat);
   Application application(argc, argv);
-  const engine::PluginSet plugins = engine::load_plugins();
+  engine::PluginSet plugins = engine::load_plugins();
+  if (const auto added = add_appliers(plugins.compressions, plugins.analyses); !added)
+    std::fprintf(stderr, "vitrine: %s\n", engine::sentence(added.error()).c_str());
   const bool shot = !options.screenshot.empty();
   MainWindow window({make_workspace_backend(plugins.analyses), views::make_panels, plugins.plugins,
                      shot ? std::filesystem::path() : state_folder()});

@@ -51,6 +51,8 @@ Workbench::Workbench(QWidget* parent) : QMainWindow(parent, Qt::Widget) {
 QDockWidget* Workbench::add(const QString& id, const QString& title, QWidget* content) {
   auto* dock = new QDockWidget(title, this);
   dock->setObjectName(QStringLiteral("dock_") + id);
+  // Docks may shrink below what their content would like, so that the window keeps the size it was given.
+  content->setMinimumSize(160, 120);
   dock->setWidget(content);
   content->setObjectName(content->objectName().isEmpty() ? QStringLiteral("panel_") + id : content->objectName());
   addDockWidget(Qt::LeftDockWidgetArea, dock);
