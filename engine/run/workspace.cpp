@@ -1,6 +1,7 @@
 #include "engine/run/workspace.h"
 
 #include <deque>
+#include <map>
 
 namespace vitrine::engine {
 
@@ -10,6 +11,7 @@ struct Workspace::State {
   std::shared_ptr<const Run> base;
   std::deque<std::shared_ptr<const Run>> recent;
   std::shared_ptr<const EvalSet> eval;
+  std::map<std::int64_t, EvalResult> base_evaluations;
 };
 
 namespace {
@@ -57,6 +59,16 @@ Result<std::shared_ptr<const EvalSet>> Workspace::eval_set() {
     VITRINE_TRY(state_->eval, open_eval_set(*state_->model));
   }
   return state_->eval;
+}
+
+Result<EvalResult> Workspace::base_evaluation(std::int64_t limit, const Progress& progress) {
+  auto it = state_->base_evaluations.find(limit);
+  if (it == state_->base_evaluations.end()) {
+    VITRINE_TRY(const auto set, eval_set());
+    VITRINE_TRY(EvalResult measured, evaluate(*state_->model, *set, {}, progress, limit));
+    it = state_->base_evaluations.emplace(limit, std::move(measured)).first;
+  }
+  return it->second;
 }
 
 }  // namespace vitrine::engine

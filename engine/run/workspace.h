@@ -37,6 +37,8 @@ class Workspace {
 
   /// The evaluation set beside the model, if it has one. @error FileMissing if not
   Result<std::shared_ptr<const EvalSet>> eval_set();
+  /// The unedited model on it, measured once per limit.
+  Result<EvalResult> base_evaluation(std::int64_t limit = 0, const Progress& progress = {});
 
  private:
   struct State;

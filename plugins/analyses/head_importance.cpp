@@ -157,7 +157,11 @@ class Importance {
     double loss_before = 0, p_before = 0;
     if (set_) {
       if (method_ == "mean") VITRINE_CHECK(find_means());
-      VITRINE_TRY(base, evaluate(request_.workspace.model(), *set_, request_.edits, request_.progress));
+      if (request_.edits.empty()) {
+        VITRINE_TRY(base, request_.workspace.base_evaluation(0, request_.progress));
+      } else {
+        VITRINE_TRY(base, evaluate(request_.workspace.model(), *set_, request_.edits, request_.progress));
+      }
       out_.unit = "nats";
       out_.how = what + "; rise of the mean cross entropy over " + fmt::format("{} items", set_->items());
     } else {

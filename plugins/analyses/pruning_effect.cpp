@@ -38,7 +38,7 @@ Status add_evaluation(Report& report, const AnalysisRequest& request) {
   const auto set = request.workspace.eval_set();
   if (!set) return {};
   const std::int64_t limit = request.params["limit"];
-  VITRINE_TRY(const EvalResult before, evaluate(request.workspace.model(), **set, {}, request.progress, limit));
+  VITRINE_TRY(const EvalResult before, request.workspace.base_evaluation(limit, request.progress));
   VITRINE_TRY(const EvalResult now, evaluate(request.workspace.model(), **set, request.edits, request.progress, limit));
   if ((*set)->task == EvalSet::Task::LanguageModel) {
     report.metrics.push_back({"perplexity", now.perplexity, "", before.perplexity});
