@@ -284,7 +284,7 @@ void WindowHost::run_output(const Command& command) {
     const std::string method = command["method"];
     auto params = command.value("params", nlohmann::json::object());
     params["out"] = command.value("out", std::string());
-    request(QString::fromStdString("@act/" + method), "apply_" + method, params);
+    request(QString::fromStdString("@act/" + method), "apply_" + method, params, true);
     return;
   }
   const std::string id = command["analysis"];

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "engine/measure/statistics.h"
@@ -18,7 +20,7 @@ Result<Report> trajectories(const AnalysisRequest& request) {
   for (const auto& x : stream)
     if (x.shape() != stream[0].shape()) return fail(ErrorCode::Unsupported, "this model merges tokens between stages; a token has no path through all layers");
   const std::int64_t points = static_cast<std::int64_t>(stream.size()), tokens = stream[0].size(1), width = stream[0].size(2);
-  const int components = 3;
+  const int components = std::clamp<int>(request.params["components"], 1, 8);
   const bool normalised = request.params["normalise"];
   std::vector<float> rows;
   for (const auto& x : stream) {
@@ -46,7 +48,7 @@ Result<Report> trajectories(const AnalysisRequest& request) {
   report.arrays.push_back(make_array("trajectory", normalised ? "unit residual" : "residual", {layers, {"token", "", token_texts(request.workspace, tower->prefix, tokens)}, axis},
                                      {points, tokens, components}, pca.projected));
   report.notes["method"] = normalised ? "principal components of the residual stream, every token at unit length" : "principal components of the residual stream";
-  report.verified = {fmt::format("three components hold {:.1f} % of the variance", 100 * explained), -1, -1, true};
+  report.verified = {fmt::format("the components shown hold {:.1f} % of the variance", 100 * explained), -1, -1, true};
   return report;
 }
 
@@ -54,7 +56,7 @@ Result<Report> trajectories(const AnalysisRequest& request) {
 
 void register_trajectories(PluginRegistrar& registrar) {
   registrar.add(make_analysis({"trajectories", "Token trajectories", "Where each token's residual stream goes through the layers, in three principal components.", "",
-                               {tower_param(), bool_param("normalise", true, "every residual vector at unit length, so that outlier layers do not hide the others")}}, trajectories));
+                               {tower_param(), int_param("components", 3, "principal components, 1 to 8; the scene shows three"), bool_param("normalise", true, "every residual vector at unit length, so that outlier layers do not hide the others")}}, trajectories));
 }
 
 }  // namespace vitrine::plugins
