@@ -1,5 +1,7 @@
 #include "engine/tensor/ops.h"
 
+#include <limits>
+
 #include "engine/tensor/aten.h"
 
 namespace vitrine::engine {
@@ -73,7 +75,11 @@ Tensor sum_all(const Tensor& x) { return wrap(at::sum(raw(x))); }
 Tensor mean_all(const Tensor& x) { return wrap(at::mean(raw(x))); }
 Tensor amax(const Tensor& x, int axis, bool keep) { return wrap(at::amax(raw(x), {axis}, keep)); }
 Tensor amin(const Tensor& x, int axis, bool keep) { return wrap(at::amin(raw(x), {axis}, keep)); }
-double max_abs(const Tensor& x) { return x.numel() == 0 ? 0.0 : at::abs(raw(x)).max().to(at::kDouble).item<double>(); }
+double max_abs(const Tensor& x) {
+  if (x.numel() == 0) return 0;
+  const double largest = at::abs(raw(x)).max().to(at::kDouble).item<double>();
+  return largest == largest ? largest : std::numeric_limits<double>::infinity();
+}
 Tensor argmax(const Tensor& x, int axis) { return wrap(at::argmax(raw(x), axis)); }
 Tensor argsort(const Tensor& x, int axis, bool descending) { return wrap(at::argsort(raw(x), /*stable=*/true, axis, descending)); }
 Tensor cumsum(const Tensor& x, int axis) { return wrap(at::cumsum(raw(x), axis)); }

@@ -59,6 +59,7 @@ Tensor sum_all(const Tensor& x);
 Tensor mean_all(const Tensor& x);
 Tensor amax(const Tensor& x, int axis, bool keep = false);
 Tensor amin(const Tensor& x, int axis, bool keep = false);
+/// Infinity if any entry is not a number, so that no comparison with a bound can pass over it.
 double max_abs(const Tensor& x);
 Tensor argmax(const Tensor& x, int axis);
 Tensor argsort(const Tensor& x, int axis, bool descending = false);

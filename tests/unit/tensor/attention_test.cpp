@@ -73,6 +73,10 @@ TEST(Guard, TurnsWhatLibtorchThrowsIntoAnError) {
   EXPECT_EQ(huge.error().code, ErrorCode::DoesNotFit);
 }
 
+TEST(Operators, ADifferenceThatIsNotANumberIsBeyondEveryBound) {
+  EXPECT_GT(max_abs(log(full({2}, -1.0))), 1e300);
+}
+
 TEST(Operators, WholeNumbersKeepIntegersIntegers) {
   EXPECT_EQ((arange(3) + 2.0).dtype(), DType::I64);
   EXPECT_EQ((arange(3) + 0.5).dtype(), DType::F32);
