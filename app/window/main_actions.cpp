@@ -7,7 +7,6 @@
 #include <QFileDialog>
 #include <QFileInfo>
 #include <QInputDialog>
-#include <QSettings>
 
 #include "app/session/job_export.h"
 #include "app/window/banner.h"
@@ -18,6 +17,7 @@
 #include "app/window/screenshot.h"
 #include "app/window/workbench.h"
 #include "engine/io/json.h"
+#include "views/panels/folders.h"
 
 namespace vitrine::app {
 
@@ -213,41 +213,45 @@ void MainWindow::offer_recovery() {
 
 void MainWindow::ask_open_file() {
   const QString path = QFileDialog::getOpenFileName(
-      this, QStringLiteral("Open"), QSettings().value(QStringLiteral("last_folder")).toString(),
+      this, QStringLiteral("Open"), views::last_folder(),
       QStringLiteral("Everything Vitrine opens (*.vitrine *.safetensors *.gguf *.onnx *.pt *.pth *.bin *.json *.png *.jpg *.jpeg "
                      "*.webp *.bmp *.gif *.txt);;All files (*)"));
   if (path.isEmpty()) return;
-  QSettings().setValue(QStringLiteral("last_folder"), QFileInfo(path).path());
+  views::remember_folder_of(path);
   open_path(path);
 }
 
 void MainWindow::ask_open_folder() {
   const QString path = QFileDialog::getExistingDirectory(this, QStringLiteral("Open a model folder"),
-                                                         QSettings().value(QStringLiteral("last_folder")).toString());
+                                                         views::last_folder());
   if (path.isEmpty()) return;
-  QSettings().setValue(QStringLiteral("last_folder"), QFileInfo(path).path());
+  views::remember_folder_of(path);
   open_path(path);
 }
 
 void MainWindow::ask_save(bool as) {
   QString path = QString::fromStdString(keeper_.path().string());
   if (as || path.isEmpty())
-    path = QFileDialog::getSaveFileName(this, QStringLiteral("Save the session"), path, QStringLiteral("Vitrine sessions (*.vitrine)"));
+    path = QFileDialog::getSaveFileName(this, QStringLiteral("Save the session"), path.isEmpty() ? views::last_folder() : path,
+                                        QStringLiteral("Vitrine sessions (*.vitrine)"));
   if (path.isEmpty()) return;
+  views::remember_folder_of(path);
   if (ending_of(path) != QLatin1String("vitrine")) path += QStringLiteral(".vitrine");
   save_session(path);
 }
 
 void MainWindow::ask_save_job() {
-  QString path = QFileDialog::getSaveFileName(this, QStringLiteral("Save as batch job"), {}, QStringLiteral("Jobs (*.json)"));
+  QString path = QFileDialog::getSaveFileName(this, QStringLiteral("Save as batch job"), views::last_folder(), QStringLiteral("Jobs (*.json)"));
   if (path.isEmpty()) return;
+  views::remember_folder_of(path);
   if (ending_of(path) != QLatin1String("json")) path += QStringLiteral(".json");
   save_job(path);
 }
 
 void MainWindow::ask_save_picture() {
-  QString path = QFileDialog::getSaveFileName(this, QStringLiteral("Save a picture of the window"), {}, QStringLiteral("PNG (*.png)"));
+  QString path = QFileDialog::getSaveFileName(this, QStringLiteral("Save a picture of the window"), views::last_folder(), QStringLiteral("PNG (*.png)"));
   if (path.isEmpty()) return;
+  views::remember_folder_of(path);
   if (ending_of(path) != QLatin1String("png")) path += QStringLiteral(".png");
   if (const QString problem = write_picture(*this, path); !problem.isEmpty()) banner_->show_error(problem);
 }

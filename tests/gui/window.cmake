@@ -1,8 +1,13 @@
 # The window with an engine and panels of the tests' own.
 vitrine_gui_test(window_jobs_test window_jobs_test.cpp LIBS vitrine_jobs)
 vitrine_gui_test(window_test window_test.cpp window_fake.cpp window_fake.h LIBS vitrine_window)
-# The real window with the real engine on the demo models.
+# The real window with the real engine on the demo models; only the hands of a person drive it.
 if(TARGET vitrine_window_app)
-  vitrine_gui_test(window_real_test window_real_test.cpp LIBS vitrine_window_app TIMEOUT 600)
-  add_dependencies(window_real_test vitrine_plugins)
+  add_library(gui_real_window STATIC command_line.cpp hands.cpp real_window.cpp)
+  target_link_libraries(gui_real_window PUBLIC vitrine_flags vitrine_window_app Qt6::Test)
+  target_compile_definitions(gui_real_window PRIVATE VITRINE_PROGRAM="$<TARGET_FILE:vitrine>")
+  foreach(what branches demos story)
+    vitrine_gui_test(window_${what}_test window_${what}_test.cpp LIBS gui_real_window TIMEOUT 300)
+    add_dependencies(window_${what}_test vitrine vitrine_plugins)
+  endforeach()
 endif()

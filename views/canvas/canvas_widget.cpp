@@ -194,6 +194,7 @@ void CanvasWidget::paintGL() {
   text_.begin_frame(gl_);
   ImGui_ImplOpenGL3_NewFrame();
   ImGui::NewFrame();
+  card_ = {};
   draw(*ImGui::GetBackgroundDrawList());
   ImGui::Render();
   io.MouseWheel = io.MouseWheelH = 0;

@@ -42,6 +42,8 @@ class CanvasWidget : public QOpenGLWidget {
   [[nodiscard]] const CanvasTheme& theme() const { return theme_; }
   /// Frames drawn so far; stays the same while nothing changes.
   [[nodiscard]] std::uint64_t frames_drawn() const { return frames_drawn_; }
+  /// The card in the last frame; without title and rows where none was drawn.
+  [[nodiscard]] const HoverCard& card() const { return card_; }
 
  protected:
   /// Draws everything, in logical pixels from the top-left corner.
@@ -100,6 +102,7 @@ class CanvasWidget : public QOpenGLWidget {
   bool held_[3] = {false, false, false};
   int frames_due_ = 0;
   std::uint64_t frames_drawn_ = 0;
+  HoverCard card_;
   std::vector<unsigned> textures_;
 };
 

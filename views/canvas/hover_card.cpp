@@ -5,6 +5,7 @@
 namespace vitrine::views {
 
 void CanvasWidget::draw_card(ImDrawList& list, ImVec2 cursor, const HoverCard& card) {
+  card_ = card;
   constexpr float kPad = 9, kGap = 18, kOffset = 16;
   TextStyle title = text_style(1, true);
   title.max_width = 320;

@@ -17,6 +17,7 @@
 
 #include "views/panels/controls.h"
 #include "views/panels/export.h"
+#include "views/panels/folders.h"
 #include "views/panels/style.h"
 
 namespace vitrine::views {
@@ -302,9 +303,10 @@ void FramedPanel::fill_export_menu() {
 
 void FramedPanel::ask_and_export(std::size_t index, const QString& ending, bool figure) {
   const QString name = reports().size() > index ? QString::fromStdString(reports()[index]->id) : id();
-  const QString path = QFileDialog::getSaveFileName(this, tr("Export"), name + "." + ending,
+  const QString path = QFileDialog::getSaveFileName(this, tr("Export"), in_last_folder(name + "." + ending),
                                                     QString("%1 (*.%2)").arg(ending.toUpper(), ending));
   if (path.isEmpty()) return;
+  remember_folder_of(path);
   const engine::Status done = figure ? export_figure_to(path, index) : export_data_to(path, index);
   host().tell(done ? tr("Wrote %1").arg(path) : QString::fromStdString(engine::sentence(done.error())));
 }

@@ -12,6 +12,7 @@
 
 #include "engine/model/model.h"
 #include "views/panels/controls.h"
+#include "views/panels/folders.h"
 #include "views/panels/frame.h"
 #include "views/panels/image_well.h"
 #include "views/panels/panels.h"
@@ -180,6 +181,7 @@ class InputPanel : public FramedPanel {
     row->addWidget(predictions_title_ = heading(tr("Predictions")));
     row->addSpacing(kGrid);
     row->addWidget(kl_ = new ElidedLabel, 1);
+    kl_->setObjectName("kl");
     column->addLayout(row);
     predictions_ = new ReportTable;
     predictions_->setObjectName("predictions");
@@ -245,9 +247,11 @@ class InputPanel : public FramedPanel {
   }
 
   void open_image() {
-    const QString path = QFileDialog::getOpenFileName(this, tr("Open an image"), QString(),
+    const QString path = QFileDialog::getOpenFileName(this, tr("Open an image"), last_folder(),
                                                       tr("Images (*.png *.jpg *.jpeg *.webp *.bmp *.gif)"));
-    if (!path.isEmpty()) set_image(path);
+    if (path.isEmpty()) return;
+    remember_folder_of(path);
+    set_image(path);
   }
 
   void show_input() {

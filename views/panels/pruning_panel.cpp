@@ -13,6 +13,7 @@
 #include <QVBoxLayout>
 
 #include "views/panels/controls.h"
+#include "views/panels/folders.h"
 #include "views/panels/form.h"
 #include "views/panels/frame.h"
 #include "views/panels/metric_list.h"
@@ -188,6 +189,7 @@ class PruningPanel : public FramedPanel {
     metrics_->set_headings(tr("now"), tr("unpruned"));
     column->addWidget(metrics_);
     note_ = hint({});
+    note_->setObjectName("note");
     column->addWidget(note_);
     column->addWidget(heading(tr("Top predictions")));
     predictions_ = new ReportTable;
@@ -322,8 +324,9 @@ class PruningPanel : public FramedPanel {
   }
 
   void apply() {
-    const QString folder = QFileDialog::getSaveFileName(this, tr("Export the smaller model to a new folder"), "pruned");
+    const QString folder = QFileDialog::getSaveFileName(this, tr("Export the smaller model to a new folder"), in_last_folder("pruned"));
     if (folder.isEmpty()) return;
+    remember_folder_of(folder);
     host().act({{"do", "compress"}, {"method", "prune"}, {"params", nlohmann::json::object()}, {"out", folder.toStdString()}});
   }
 

@@ -7,6 +7,7 @@
 #include <QFontMetricsF>
 #include <QLocale>
 #include <QPainter>
+#include <QRegularExpression>
 #include <QStyleFactory>
 #include <QWidget>
 
@@ -198,7 +199,9 @@ QString number_text(double value, int digits) {
     const double size = std::abs(value);
     const int before = size >= 1 ? static_cast<int>(std::floor(std::log10(size))) + 1 : 0;
     if (size < 1e-4 || before > 15) {
-      text = QString::number(value, 'e', std::max(0, digits - 1));
+      // As on the axes of figures: e-5, not e-05.
+      static const QRegularExpression padded(QStringLiteral("e([-+])0+(?=[0-9])"));
+      text = QString::number(value, 'e', std::max(0, digits - 1)).replace(padded, QStringLiteral("e\\1"));
     } else if (size < 1) {
       text = QString::number(value, 'f', digits);
     } else {
