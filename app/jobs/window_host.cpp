@@ -35,7 +35,6 @@ WindowHost::WindowHost(SessionKeeper& keeper, EngineClient& client, std::shared_
   connect(&client_, &EngineClient::progress, this, [this](const QString& tag, double fraction, const QString& what) {
     if (tag.startsWith(prefix_)) emit progress(tag.mid(prefix_.size()), fraction, what);
   });
-  connect(&client_, &EngineClient::answered, this, &WindowHost::note_latency);
   follow();
 }
 
@@ -61,33 +60,36 @@ Priority WindowHost::priority_of(const QString& tag) const {
   return shown || visible_.isEmpty() ? Priority::Visible : Priority::Hidden;
 }
 
-Lane WindowHost::lane_of(const std::string& analysis) const {
+Lane WindowHost::lane_of(const std::string& analysis, views::Pace pace) const {
   const auto* found = backend_->analyses().find(analysis);
   if (found && (*found)->info().slow) return Lane::Sweep;
+  if (pace == views::Pace::CanWait) return Lane::Slow;
   const auto cost = known_cost_ms_.find(analysis);
   return cost != known_cost_ms_.end() && cost->second > kSlowMs ? Lane::Slow : Lane::Prompt;
 }
 
-void WindowHost::request(const QString& tag, const std::string& analysis, const nlohmann::json& params, bool edited) {
+void WindowHost::request(const QString& tag, const std::string& analysis, const nlohmann::json& params, bool edited,
+                         views::Pace pace) {
   if (!model_) {
     emit failed(tag, QStringLiteral("No model is open"));
     return;
   }
-  const Lane lane = lane_of(analysis);
+  const Lane lane = lane_of(analysis, pace);
   asked_[tag] = {analysis, params, edited};
+  const auto cost = std::make_shared<double>(0);
   client_.submit(
       full(tag), priority_of(tag), lane,
-      [backend = backend_, lane, context = context(edited), analysis, params, self = this, tag](
+      [backend = backend_, lane, context = context(edited), analysis, params, self = this, tag, cost](
           const engine::Progress& progress, const EngineClient::Post& post) {
         const auto start = std::chrono::steady_clock::now();
         auto result = backend->analyse(lane, context, analysis, params, progress, [&](const engine::Report& partial) {
           post([self, tag, copy = std::make_shared<const engine::Report>(partial)] { emit self->report(tag, copy); });
         });
-        if (result && result->timing_ms <= 0)
-          result->timing_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+        *cost = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+        if (result && result->timing_ms <= 0) result->timing_ms = *cost;
         return result;
       },
-      [this, tag, analysis](engine::Result<engine::Report> result) {
+      [this, tag, analysis, pace, cost](engine::Result<engine::Report> result) {
         if (!result) {
           asked_.erase(tag);
           shown_.erase(tag);
@@ -95,7 +97,7 @@ void WindowHost::request(const QString& tag, const std::string& analysis, const 
           return;
         }
         shown_[tag] = asked_[tag];
-        known_cost_ms_[analysis] = std::max(result->timing_ms, 0.0);
+        if (pace == views::Pace::Prompt) known_cost_ms_[analysis] = *cost;
         emit report(tag, std::make_shared<const engine::Report>(std::move(*result)));
       });
 }
@@ -118,7 +120,7 @@ bool WindowHost::settling() const {
 }
 
 void WindowHost::act(const nlohmann::json& command) {
-  since_act_.start();
+  emit acted();
   if (command.is_object() && command.contains("panel") && command["panel"].is_string())
     own_view_ = QString::fromStdString(command["panel"].get<std::string>());
   const auto step = keeper_.perform(command, cursor_);
@@ -289,12 +291,6 @@ void WindowHost::run_output(const Command& command) {
   }
   const std::string id = command["analysis"];
   request(QString::fromStdString("@act/" + id), id, command.value("params", nlohmann::json::object()), command.value("edited", true));
-}
-
-void WindowHost::note_latency(const Latency& latency) {
-  if (!since_act_.isValid() || !latency.tag.startsWith(prefix_) || latency.tag.contains(QLatin1Char('@'))) return;
-  if (act_to_report_.size() >= 256) act_to_report_.erase(act_to_report_.begin());
-  act_to_report_.push_back(static_cast<double>(since_act_.nsecsElapsed()) / 1e6);
 }
 
 }  // namespace vitrine::app

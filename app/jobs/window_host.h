@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <QElapsedTimer>
 #include <QString>
 #include <QStringList>
 
@@ -32,7 +31,8 @@ class WindowHost : public views::Host {
   const engine::EditList& edits() const override { return applied_.edits; }
   const views::Selection& selection() const override { return selection_; }
   void select(const views::Selection& selection) override;
-  void request(const QString& tag, const std::string& analysis, const nlohmann::json& params, bool edited) override;
+  void request(const QString& tag, const std::string& analysis, const nlohmann::json& params, bool edited,
+               views::Pace pace = views::Pace::Prompt) override;
   void cancel(const QString& tag) override;
   void act(const nlohmann::json& command) override;
   nlohmann::json view_settings(const QString& panel) const override;
@@ -48,13 +48,13 @@ class WindowHost : public views::Host {
   /// Whether a sample input is chosen for a model that is opened without one.
   void set_samples(bool on) { samples_ = on; }
   [[nodiscard]] Cursor cursor() const { return cursor_; }
-  /// From the last act to the last report that answered it, in ms, newest last (at most 256).
-  [[nodiscard]] const std::vector<double>& act_to_report_ms() const { return act_to_report_; }
 
  signals:
   void told(const QString& sentence);
   /// Something the user asked for was refused: one sentence.
   void refused(const QString& sentence);
+  /// Something was asked for, now: the start of the time until its numbers are on screen.
+  void acted();
   /// The model that the panels see from now on; before `model_changed`.
   void model_ready(const QString& name);
 
@@ -71,9 +71,8 @@ class WindowHost : public views::Host {
   void run_output(const Command& command);
   [[nodiscard]] QString full(const QString& tag) const { return prefix_ + tag; }
   [[nodiscard]] Priority priority_of(const QString& tag) const;
-  [[nodiscard]] Lane lane_of(const std::string& analysis) const;
+  [[nodiscard]] Lane lane_of(const std::string& analysis, views::Pace pace) const;
   [[nodiscard]] RequestContext context(bool edited) const;
-  void note_latency(const Latency& latency);
 
   SessionKeeper& keeper_;
   EngineClient& client_;
@@ -92,8 +91,6 @@ class WindowHost : public views::Host {
   std::map<std::string, double> known_cost_ms_;
   QStringList visible_;
   bool samples_ = true;
-  QElapsedTimer since_act_;
-  std::vector<double> act_to_report_;
 };
 
 }  // namespace vitrine::app

@@ -57,8 +57,14 @@ void MainWindow::make_file_actions() {
 }
 
 void MainWindow::make_edit_actions() {
-  actions_.add("undo", kEdit, "&Undo", QKeySequence("Ctrl+Z"), [this] { keeper_.undo(); });
-  actions_.add("redo", kEdit, "&Redo", QKeySequence("Ctrl+Shift+Z"), [this] { keeper_.redo(); });
+  actions_.add("undo", kEdit, "&Undo", QKeySequence("Ctrl+Z"), [this] {
+    frames_.acted();
+    keeper_.undo();
+  });
+  actions_.add("redo", kEdit, "&Redo", QKeySequence("Ctrl+Shift+Z"), [this] {
+    frames_.acted();
+    keeper_.redo();
+  });
   actions_.add("clear_edits", kEdit, "Take back all &edits", QKeySequence("Ctrl+Shift+X"),
                [this] { host_.act({{"do", "clear_edits"}}); });
   actions_.add("branch", kEdit, "&Name this branch…", QKeySequence("Ctrl+B"), [this] { ask_branch_name(keeper_.journal().at()); });

@@ -173,6 +173,10 @@ void MainWindow::connect_session() {
   connect(&keeper_, &SessionKeeper::replaced, this, &MainWindow::on_session_replaced);
   connect(&keeper_, &SessionKeeper::dirty_changed, this, &MainWindow::refresh_title);
   connect(&keeper_, &SessionKeeper::autosave_failed, banner_, &Banner::show_error);
+  connect(&host_, &WindowHost::acted, this, [this] { frames_.acted(); });
+  connect(&host_, &views::Host::report, this, [this](const QString& tag, const std::shared_ptr<const engine::Report>& report) {
+    if (report) frames_.delivered(tag, report->fraction_done >= 1);
+  });
   connect(&host_, &WindowHost::refused, banner_, &Banner::show_error);
   connect(&host_, &WindowHost::told, this, [this](const QString& sentence) { status_->showMessage(sentence, 8000); });
   connect(&host_, &views::Host::model_changed, this, &MainWindow::on_model_changed);
@@ -330,6 +334,12 @@ bool MainWindow::busy() const {
   for (const QString& tag : client_.pending_tags())
     if (!tag.endsWith(QLatin1String("@sha"))) return true;
   return host_.settling();
+}
+
+bool MainWindow::event(QEvent* event) {
+  const bool handled = QMainWindow::event(event);
+  if (event->type() == QEvent::UpdateRequest) frames_.painted();
+  return handled;
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {

@@ -14,6 +14,7 @@
 #include "app/jobs/session_keeper.h"
 #include "app/jobs/window_host.h"
 #include "app/window/actions.h"
+#include "app/window/frame_clock.h"
 #include "app/window/pages.h"
 #include "engine/plugin/loader.h"
 #include "views/panels/panel.h"
@@ -68,10 +69,12 @@ class MainWindow : public QMainWindow {
   [[nodiscard]] JournalView& journal() { return *journal_; }
   [[nodiscard]] const ActionTable& actions() const { return actions_; }
   [[nodiscard]] GapMeter& gaps() { return gaps_; }
+  [[nodiscard]] const FrameClock& frames() const { return frames_; }
   /// Something is being opened or computed.
   [[nodiscard]] bool busy() const;
 
  protected:
+  bool event(QEvent* event) override;
   void dragEnterEvent(QDragEnterEvent* event) override;
   void dropEvent(QDropEvent* event) override;
   void closeEvent(QCloseEvent* event) override;
@@ -117,6 +120,7 @@ class MainWindow : public QMainWindow {
   std::unique_ptr<WindowHost> second_;
   ActionTable actions_;
   GapMeter gaps_;
+  FrameClock frames_;
   Settings settings_;
   QStackedWidget* stack_ = nullptr;
   StartPage* start_ = nullptr;

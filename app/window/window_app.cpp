@@ -13,7 +13,6 @@
 #include <QFile>
 #include <QSettings>
 #include <QStandardPaths>
-#include <QSurfaceFormat>
 #include <QTimer>
 
 #include "app/jobs/apply.h"
@@ -104,6 +103,13 @@ void open_what_was_asked(MainWindow& window, const WindowOptions& options) {
 
 }  // namespace
 
+void prepare_application() {
+  QApplication::setOrganizationName(QStringLiteral("vitrine"));
+  QApplication::setApplicationName(QStringLiteral("vitrine"));
+  QApplication::setApplicationVersion(QString::fromStdString(engine::version()));
+  QSettings::setDefaultFormat(QSettings::IniFormat);
+}
+
 int run_window(int argc, char** argv, const WindowOptions& options) {
   if (!has_display()) {
     if (!options.screenshot.empty()) start_again_under_xvfb(argc, argv, options);
@@ -111,17 +117,7 @@ int run_window(int argc, char** argv, const WindowOptions& options) {
                  options.screenshot.empty() ? "; --screenshot OUT.png draws it without one" : " or Xvfb (package xvfb), and found neither");
     return 2;
   }
-  QSurfaceFormat format;
-  format.setVersion(3, 3);
-  format.setProfile(QSurfaceFormat::CoreProfile);
-  format.setDepthBufferSize(24);
-  format.setStencilBufferSize(8);
-  QSurfaceFormat::setDefaultFormat(format);
-  QApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
-  QApplication::setOrganizationName(QStringLiteral("vitrine"));
-  QApplication::setApplicationName(QStringLiteral("vitrine"));
-  QApplication::setApplicationVersion(QString::fromStdString(engine::version()));
-  QSettings::setDefaultFormat(QSettings::IniFormat);
+  prepare_application();
   Application application(argc, argv);
   engine::PluginSet plugins = engine::load_plugins();
   if (const auto added = add_appliers(plugins.compressions, plugins.analyses); !added)

@@ -41,7 +41,7 @@ class CanvasHeadGridTest : public QObject {
     grid.set_report(report);
     show(grid, 660, 660);
     settle();
-    const QImage image = grid.grabFramebuffer();
+    const QImage image = grid.grab_frame();
     const auto& values = report->arrays[0].values;
     const auto scale = views::ColorScale::fit(values, false);
     const auto table = sequential();
@@ -89,10 +89,10 @@ class CanvasHeadGridTest : public QObject {
     QTest::mouseMove(&grid, point(3, 3));
     settle();
     QCOMPARE(hovered.last(), QVariantList({3, 3}));
-    save(grid.grabFramebuffer(), "heads_dark");
+    save(grid.grab_frame(), "heads_dark");
     grid.set_theme(views::CanvasTheme::light_default());
     settle();
-    save(grid.grabFramebuffer(), "heads_light");
+    save(grid.grab_frame(), "heads_light");
     QTest::keyClick(&grid, Qt::Key_Right);
     QTest::keyClick(&grid, Qt::Key_Up);
     QCOMPARE(selected.last(), QVariantList({1, 2}));
@@ -110,9 +110,9 @@ class CanvasHeadGridTest : public QObject {
     show(grid, 660, 660);
     settle();
     const QRectF at = grid.head_rect(1, 2);
-    const QColor edge = grid.grabFramebuffer().pixelColor(
+    const QColor edge = grid.grab_frame().pixelColor(
         QPoint(static_cast<int>(at.center().x()), static_cast<int>(at.top()) - 2));
-    save(grid.grabFramebuffer(), "heads_current");
+    save(grid.grab_frame(), "heads_current");
     QVERIFY2(near(edge, grid.theme().accent, 30), qPrintable(edge.name()));
   }
 
@@ -135,7 +135,7 @@ class CanvasHeadGridTest : public QObject {
     QTest::keyClick(&grid, Qt::Key_Down);
     QCOMPARE(selected.last(), QVariantList({2, 1}));
     settle();
-    save(grid.grabFramebuffer(), "heads_empty_layer");
+    save(grid.grab_frame(), "heads_empty_layer");
   }
 
   void a_thousand_heads_scroll() {
@@ -157,7 +157,7 @@ class CanvasHeadGridTest : public QObject {
     grid.set_report(share(std::move(report)));
     show(grid, 700, 500);
     settle();
-    save(grid.grabFramebuffer(), "heads_32x32");
+    save(grid.grab_frame(), "heads_32x32");
     QVERIFY(grid.head_rect(31, 31).top() > 500);
     grid.set_current(31, 30);
     QTest::keyClick(&grid, Qt::Key_Right);

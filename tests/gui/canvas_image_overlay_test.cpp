@@ -48,7 +48,7 @@ class CanvasImageOverlayTest : public QObject {
     const int best = static_cast<int>(std::max_element(row + 1, row + 65) - row);
     const auto top = sequential()[255];
     const QColor seen =
-        canvas.grabFramebuffer().pixelColor(canvas.token_rect(best).center().toPoint());
+        canvas.grab_frame().pixelColor(canvas.token_rect(best).center().toPoint());
     QVERIFY2(near(seen, QColor(top[0], top[1], top[2])), qPrintable(seen.name()));
     QCOMPARE(canvas.scale().hi, *std::max_element(row + 1, row + 65));
   }
@@ -66,11 +66,11 @@ class CanvasImageOverlayTest : public QObject {
     QCOMPARE(hovered.last(), QVariantList({29}));
     QCOMPARE(canvas.shown_query(), 29);
     settle();
-    save(canvas.grabFramebuffer(), "overlay_patch_dark");
+    save(canvas.grab_frame(), "overlay_patch_dark");
     QTest::mouseMove(&canvas, canvas.token_rect(0).center().toPoint());
     settle();
     QCOMPARE(canvas.shown_query(), 0);
-    save(canvas.grabFramebuffer(), "overlay_cls_dark");
+    save(canvas.grab_frame(), "overlay_cls_dark");
   }
 
   void a_kept_patch_is_read_against_others_and_shift_compares() {
@@ -92,13 +92,13 @@ class CanvasImageOverlayTest : public QObject {
     QCOMPARE(probe.value, a.arrays[0].values[20 * 65 + 45]);
     QCOMPARE(*probe.second, b.arrays[0].values[20 * 65 + 45]);
     settle();
-    save(canvas.grabFramebuffer(), "overlay_kept_light");
-    const QImage before = canvas.grabFramebuffer();
+    save(canvas.grab_frame(), "overlay_kept_light");
+    const QImage before = canvas.grab_frame();
     QTest::keyPress(&canvas, Qt::Key_Shift);
     QCOMPARE(flipped.last(), QVariantList({true}));
     settle();
-    QVERIFY(canvas.grabFramebuffer() != before);
-    save(canvas.grabFramebuffer(), "overlay_second_light");
+    QVERIFY(canvas.grab_frame() != before);
+    save(canvas.grab_frame(), "overlay_second_light");
     QTest::keyRelease(&canvas, Qt::Key_Shift);
     QTest::keyClick(&canvas, Qt::Key_Down);
     QCOMPARE(selected.last(), QVariantList({28}));

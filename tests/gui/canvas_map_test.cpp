@@ -47,7 +47,7 @@ class CanvasMapTest : public QObject {
     map.set_report(share(report));
     show(map, 900, 860);
     settle();
-    const QImage image = map.grabFramebuffer();
+    const QImage image = map.grab_frame();
     save(image, "map_dark");
     const auto scale = map.scale();
     const auto table = sequential();
@@ -85,7 +85,7 @@ class CanvasMapTest : public QObject {
     QCOMPARE(probe.rank_of, 37);
     QCOMPARE(QString::fromStdString(probe.key_label),
              QString::fromStdString(lm_tokens()[7]).trimmed());
-    save(map.grabFramebuffer(), "map_hover_dark");
+    save(map.grab_frame(), "map_hover_dark");
     QEvent leave(QEvent::Leave);
     QCoreApplication::sendEvent(&map, &leave);
     QCOMPARE(hovered.last(), QVariantList({-1, -1}));
@@ -106,7 +106,7 @@ class CanvasMapTest : public QObject {
     QTest::keyClick(&map, Qt::Key_End);
     QCOMPARE(selected.last(), QVariantList({10, 36}));
     settle();
-    save(map.grabFramebuffer(), "map_light_selected");
+    save(map.grab_frame(), "map_light_selected");
     QTest::keyClick(&map, Qt::Key_Escape);
     QCOMPARE(map.selected_query(), -1);
   }
@@ -126,7 +126,7 @@ class CanvasMapTest : public QObject {
     QVERIFY(map.cell_size() > 2.5 * before);
     QVERIFY((map.cell_centre(12, 5) - point).manhattanLength() < 1e-6);
     settle();
-    save(map.grabFramebuffer(), "map_zoomed_dark");
+    save(map.grab_frame(), "map_zoomed_dark");
     const QPointF from = map.plot_rect().center();
     const QPointF was = map.cell_centre(12, 5);
     QTest::mousePress(&map, Qt::LeftButton, {}, from.toPoint());
@@ -154,10 +154,10 @@ class CanvasMapTest : public QObject {
       return QColor(rgb[0], rgb[1], rgb[2]);
     };
     const std::size_t cell = 5 * 37 + 4;
-    QVERIFY(near(at(map.grabFramebuffer(), map.cell_centre(5, 4)),
+    QVERIFY(near(at(map.grab_frame(), map.cell_centre(5, 4)),
                  colour_of(a.arrays[0].values[cell])));
     QTest::keyPress(&map, Qt::Key_Space);
-    QVERIFY(near(at(map.grabFramebuffer(), map.cell_centre(5, 4)),
+    QVERIFY(near(at(map.grab_frame(), map.cell_centre(5, 4)),
                  colour_of(b.arrays[0].values[cell])));
     QTest::keyRelease(&map, Qt::Key_Space);
     QCOMPARE(flipped.size(), 2);
@@ -165,13 +165,13 @@ class CanvasMapTest : public QObject {
     settings.compare = MapCompare::Blend;
     map.set_settings(settings);
     settle();
-    save(map.grabFramebuffer(), "map_blend_dark");
+    save(map.grab_frame(), "map_blend_dark");
     map.set_theme(views::CanvasTheme::light_default());
     settings.compare = MapCompare::Difference;
     map.set_settings(settings);
     QTest::mouseMove(&map, map.cell_centre(30, 12).toPoint());
     settle();
-    save(map.grabFramebuffer(), "map_difference_light");
+    save(map.grab_frame(), "map_difference_light");
     QCOMPARE(*map.probe(5, 4).second, b.arrays[0].values[cell]);
   }
 
@@ -183,7 +183,7 @@ class CanvasMapTest : public QObject {
     map.set_report(share(head_report("vit.attn", 1, 0)));
     show(map, 700, 640);
     settle();
-    save(map.grabFramebuffer(), "map_vit_log_dark");
+    save(map.grab_frame(), "map_vit_log_dark");
     QVERIFY(map.scale().unit(1e-3F) > 0.2F);
   }
 
@@ -215,7 +215,7 @@ class CanvasMapTest : public QObject {
     settle();
     save(window.grab().toImage(), "map_two");
     const auto check = [&](MapCanvas& map) {
-      const QImage image = map.grabFramebuffer();
+      const QImage image = map.grab_frame();
       for (int k = 0; k < 37; ++k)
         QVERIFY(near(at(image, map.cell_centre(k, k)), *map.cell_color(k, k)));
     };
@@ -243,7 +243,7 @@ class CanvasMapTest : public QObject {
     QVERIFY2(loading.elapsed() < 500, qPrintable(QString::number(loading.elapsed())));
     show(map, 1000, 900);
     settle();
-    const QImage image = map.grabFramebuffer();
+    const QImage image = map.grab_frame();
     save(image, "map_2048_dark");
     const auto top = sequential()[255];
     const QPointF at_cell = map.cell_centre(1001, 1500);
@@ -258,10 +258,10 @@ class CanvasMapTest : public QObject {
     timer.start();
     for (int i = 0; i < 10; ++i) {
       map.zoom(1.3, at_cell);
-      (void)map.grabFramebuffer();
+      (void)map.grab_frame();
     }
     QVERIFY2(timer.elapsed() < 5000, qPrintable(QString::number(timer.elapsed())));
-    QVERIFY(near(at(map.grabFramebuffer(), map.cell_centre(1001, 1500)),
+    QVERIFY(near(at(map.grab_frame(), map.cell_centre(1001, 1500)),
                  QColor(top[0], top[1], top[2])));
   }
 
@@ -295,11 +295,11 @@ class CanvasMapTest : public QObject {
     answer(0.5F);
     settle();
     const auto half = sequential()[128];
-    QVERIFY(near(at(map.grabFramebuffer(), map.plot_rect().center()),
+    QVERIFY(near(at(map.grab_frame(), map.plot_rect().center()),
                  QColor(half[0], half[1], half[2])));
     for (int i = 0; i < 40; ++i) map.zoom(1.4, map.plot_rect().center());
     settle();
-    QVERIFY(near(at(map.grabFramebuffer(), map.plot_rect().center() + QPointF(3, 3)),
+    QVERIFY(near(at(map.grab_frame(), map.plot_rect().center() + QPointF(3, 3)),
                  QColor(half[0], half[1], half[2])));
     QVERIFY(!asked.empty() && asked.back().level == 0);
     answer(0.25F);
@@ -331,9 +331,9 @@ class CanvasMapTest : public QObject {
     map.set_report(share(std::move(report)));
     show(map, 460, 420);
     settle();
-    save(map.grabFramebuffer(), "map_scripts");
+    save(map.grab_frame(), "map_scripts");
     int inked = 0;
-    const QImage image = map.grabFramebuffer();
+    const QImage image = map.grab_frame();
     for (int x = 20; x < static_cast<int>(map.cell_centre(3, 0).x() - map.cell_size() / 2) - 4;
          ++x) {
       inked += !near(image.pixelColor(x, static_cast<int>(map.cell_centre(3, 0).y())),
@@ -346,7 +346,7 @@ class CanvasMapTest : public QObject {
     MapCanvas map;
     show(map, 300, 200);
     settle();
-    save(map.grabFramebuffer(), "map_empty");
+    save(map.grab_frame(), "map_empty");
     map.set_report(share(engine::Report{}));
     engine::Report wrong;
     wrong.arrays.push_back({"x", "", {}, {3, 3}, {1.0F}});

@@ -21,18 +21,18 @@ class CanvasTokenLinesTest : public QObject {
     for (const float x : v) largest = std::max(largest, x);
     const int expected = static_cast<int>(
         std::count_if(v.begin(), v.end(), [&](float x) { return x >= 0.02F * largest; }));
-    (void)lines.grabFramebuffer();
+    (void)lines.grab_frame();
     QCOMPARE(lines.lines_drawn(), expected);
-    save(lines.grabFramebuffer(), "lines_dark");
+    save(lines.grab_frame(), "lines_dark");
     QSignalSpy hovered(&lines, &TokenLinesCanvas::hovered);
     QTest::mouseMove(&lines, lines.token_rect(TokenLinesCanvas::Query, 19).center().toPoint());
     settle();
     QCOMPARE(hovered.last(), QVariantList({0, 19}));
     int own = 0;
     for (std::size_t k = 0; k < 37; ++k) own += v[19 * 37 + k] >= 0.004F * largest;
-    (void)lines.grabFramebuffer();
+    (void)lines.grab_frame();
     QCOMPARE(lines.lines_drawn(), own);
-    save(lines.grabFramebuffer(), "lines_isolated_dark");
+    save(lines.grab_frame(), "lines_isolated_dark");
   }
 
   void click_pins_keys_move_and_escape_frees() {
@@ -43,7 +43,7 @@ class CanvasTokenLinesTest : public QObject {
     lines.set_names("2.1", "0.0");
     show(lines, 620, 760);
     settle();
-    save(lines.grabFramebuffer(), "lines_two_light");
+    save(lines.grab_frame(), "lines_two_light");
     QSignalSpy pinned(&lines, &TokenLinesCanvas::pinned);
     QTest::mouseClick(&lines, Qt::LeftButton, {},
                       lines.token_rect(TokenLinesCanvas::Key, 9).center().toPoint());
@@ -55,7 +55,7 @@ class CanvasTokenLinesTest : public QObject {
     QCOMPARE(QString::fromStdString(lines.token_label(0, 10)), QStringLiteral("to"));
     QTest::mouseMove(&lines, QPoint(300, 10));
     settle();
-    save(lines.grabFramebuffer(), "lines_pinned_light");
+    save(lines.grab_frame(), "lines_pinned_light");
     QTest::keyClick(&lines, Qt::Key_Escape);
     QCOMPARE(pinned.last(), QVariantList({-1, -1}));
   }
@@ -71,7 +71,7 @@ class CanvasTokenLinesTest : public QObject {
     lines.set_report(share(std::move(report)));
     show(lines, 520, 480);
     settle();
-    save(lines.grabFramebuffer(), "lines_200");
+    save(lines.grab_frame(), "lines_200");
     const double before = lines.token_rect(0, 0).top();
     QWheelEvent wheel(QPointF(200, 200), lines.mapToGlobal(QPointF(200, 200)), {}, {0, -360}, {},
                       {}, Qt::NoScrollPhase, false);

@@ -26,8 +26,8 @@ void FakeHost::select(const Selection& selection) {
   emit selection_changed();
 }
 
-void FakeHost::request(const QString& tag, const std::string& analysis, const nlohmann::json& params, bool edited) {
-  asked.push_back({tag, analysis, params, edited});
+void FakeHost::request(const QString& tag, const std::string& analysis, const nlohmann::json& params, bool edited, Pace pace) {
+  asked.push_back({tag, analysis, params, edited, pace});
   if (automatic) QTimer::singleShot(0, this, [this, tag] { answer(tag); });
 }
 

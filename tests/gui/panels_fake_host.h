@@ -20,6 +20,7 @@ class FakeHost : public Host {
     std::string analysis;
     nlohmann::json params;
     bool edited = true;
+    Pace pace = Pace::Prompt;
   };
   /// A report, or nothing for a refusal.
   using Oracle = std::function<std::optional<engine::Report>(const Asked&, const FakeHost&)>;
@@ -31,7 +32,8 @@ class FakeHost : public Host {
   const engine::EditList& edits() const override { return edits_; }
   const Selection& selection() const override { return selection_; }
   void select(const Selection& selection) override;
-  void request(const QString& tag, const std::string& analysis, const nlohmann::json& params, bool edited) override;
+  void request(const QString& tag, const std::string& analysis, const nlohmann::json& params, bool edited,
+               Pace pace = Pace::Prompt) override;
   void cancel(const QString& tag) override;
   void act(const nlohmann::json& command) override;
   nlohmann::json view_settings(const QString& panel) const override;

@@ -40,7 +40,9 @@ class PruningPanelTest : public QObject {
     QCOMPARE(text_of(host_->acts[0]["edits"][0]["select"]["head"]), QString("[1]"));
     QTRY_COMPARE(host_->times_asked("pruning/effect"), 2);
     QTRY_COMPARE(tree()->item_of({PartRef::Kind::Attention, "", 5, 0})->checkState(0), Qt::PartiallyChecked);
-    QVERIFY(host_->asked_last("pruning/effect")->params.at("eval").get<bool>());
+    QVERIFY(!host_->asked_last("pruning/effect")->params.at("eval").get<bool>());
+    QVERIFY(host_->asked_last("pruning/measured")->params.at("eval").get<bool>());
+    QVERIFY(host_->asked_last("pruning/measured")->pace == Pace::CanWait);
   }
 
   void checking_it_again_takes_only_that_back() {
@@ -63,10 +65,10 @@ class PruningPanelTest : public QObject {
 
   void the_effect_equals_the_report_beside_the_unpruned_model() {
     tree()->item_of({PartRef::Kind::Head, "", 5, 1})->setCheckState(0, Qt::Unchecked);
-    QTRY_COMPARE(host_->times_asked("pruning/effect"), 2);
-    QVERIFY(host_->answer("pruning/effect"));
+    QTRY_COMPARE(host_->times_asked("pruning/measured"), 2);
+    QVERIFY(host_->answer("pruning/measured"));
     auto* list = panel_->findChild<MetricList*>("effect");
-    const auto expected = golden_report(*host_->asked_last("pruning/effect"), *host_);
+    const auto expected = golden_report(*host_->asked_last("pruning/measured"), *host_);
     QCOMPARE(list->metrics().size(), expected->metrics.size());
     for (std::size_t i = 0; i < expected->metrics.size(); ++i)
       QCOMPARE(list->metrics()[i].value, expected->metrics[i].value);
@@ -74,19 +76,24 @@ class PruningPanelTest : public QObject {
     QCOMPARE(list->before_text(1), QString("98.67\u202f%"));
   }
 
-  void a_growing_answer_keeps_the_rows_of_the_whole_one() {
-    QVERIFY(host_->answer("pruning/effect"));
+  void the_prompt_answer_keeps_the_measured_rows_and_marks_them() {
+    QVERIFY(host_->answer("pruning/measured"));
     auto* list = panel_->findChild<MetricList*>("effect");
     const auto rows = list->metrics().size();
     tree()->item_of({PartRef::Kind::Head, "", 5, 1})->setCheckState(0, Qt::Unchecked);
     QTRY_COMPARE(host_->times_asked("pruning/effect"), 2);
     engine::Report first;
     first.id = "pruning_effect";
-    first.fraction_done = 0.2;
     first.metrics = {{"kl_divergence", 0.012194, "nats", {}}};
     host_->answer_with("pruning/effect", first);
     QCOMPARE(list->metrics().size(), rows);
     QCOMPARE(list->metrics()[0].value, 0.012194);
+    QVERIFY(!list->is_stale(0));
+    QVERIFY(list->is_stale(1));
+    QVERIFY(host_->answer("pruning/measured"));
+    QVERIFY(!list->is_stale(1));
+    host_->answer_with("pruning/effect", first);
+    QVERIFY2(!list->is_stale(1), "a prompt answer that comes late does not hide the measured one");
   }
 
   void the_slider_replaces_its_own_plan_and_keeps_other_edits() {

@@ -51,7 +51,7 @@ class SceneTrajectoryTest : public QObject {
     scene.set_report(trajectory_report());
     show(scene, 1000, 760);
     settle();
-    const QImage image = scene.grabFramebuffer();
+    const QImage image = scene.grab_frame();
     save(image, "scene_dark");
     QVERIFY(different_from_background(image, scene.theme().background) > 5000);
     int bright = 0;
@@ -75,7 +75,7 @@ class SceneTrajectoryTest : public QObject {
     settle();
     for (int token = 1; token < 37; ++token) {
       scene.set_selected(token);
-      (void)scene.grabFramebuffer();
+      (void)scene.grab_frame();
       const auto& shown = scene.labelled_tokens();
       QVERIFY2(std::find(shown.begin(), shown.end(), token) != shown.end(),
                qPrintable(QString::number(token)));
@@ -92,7 +92,7 @@ class SceneTrajectoryTest : public QObject {
     scene.set_report(trajectory_report());
     show(scene, 1000, 760);
     settle();
-    save(scene.grabFramebuffer(), "scene_light");
+    save(scene.grab_frame(), "scene_light");
     QSignalSpy selected(&scene, &TrajectoryScene::selected),
         hovered(&scene, &TrajectoryScene::hovered);
     const QPointF at = *scene.screen_position(4, 22);
@@ -103,7 +103,7 @@ class SceneTrajectoryTest : public QObject {
     QTest::mouseClick(&scene, Qt::LeftButton, {}, at.toPoint());
     QCOMPARE(selected.last(), QVariantList({expected}));
     settle();
-    save(scene.grabFramebuffer(), "scene_selected_light");
+    save(scene.grab_frame(), "scene_selected_light");
     QTest::keyClick(&scene, Qt::Key_Right);
     QCOMPARE(selected.last(), QVariantList({expected + 1}));
     scene.set_theme(views::CanvasTheme::dark_default());
@@ -113,7 +113,7 @@ class SceneTrajectoryTest : public QObject {
     QTest::keyClick(&scene, Qt::Key_Down);
     QTest::mouseMove(&scene, QPoint(4, 4));
     settle();
-    save(scene.grabFramebuffer(), "scene_selected_dark");
+    save(scene.grab_frame(), "scene_selected_dark");
     QTest::keyClick(&scene, Qt::Key_Escape);
     QCOMPARE(selected.last(), QVariantList({-1}));
     scene.set_selected(1);
@@ -137,7 +137,7 @@ class SceneTrajectoryTest : public QObject {
     QTest::mouseRelease(&scene, Qt::LeftButton, {}, {520, 350});
     QVERIFY((*scene.screen_position(2, 5) - before).manhattanLength() > 5);
     QCOMPARE(selected.size(), 0);
-    save(scene.grabFramebuffer(), "scene_orbited_dark");
+    save(scene.grab_frame(), "scene_orbited_dark");
     scene.zoom(2);
     QTest::keyClick(&scene, Qt::Key_R);
     QVERIFY((*scene.screen_position(2, 5) - before).manhattanLength() < 1e-6);
@@ -153,15 +153,15 @@ class SceneTrajectoryTest : public QObject {
     show(home, 600, 500);
     settle();
     const int first =
-        different_from_background(scene->grabFramebuffer(), scene->theme().background);
+        different_from_background(scene->grab_frame(), scene->theme().background);
     QVERIFY(first > 1000);
     scene->resize(300, 460);
     settle();
-    QCOMPARE(scene->grabFramebuffer().size(), QSize(300, 460));
+    QCOMPARE(scene->grab_frame().size(), QSize(300, 460));
     scene->setParent(nullptr);
     show(*scene, 700, 560);
     settle();
-    QVERIFY(different_from_background(scene->grabFramebuffer(), scene->theme().background) > 1000);
+    QVERIFY(different_from_background(scene->grab_frame(), scene->theme().background) > 1000);
     delete scene;
   }
 
@@ -169,14 +169,14 @@ class SceneTrajectoryTest : public QObject {
     TrajectoryScene scene;
     show(scene, 400, 300);
     settle();
-    save(scene.grabFramebuffer(), "scene_empty");
+    save(scene.grab_frame(), "scene_empty");
     QTest::keyClick(&scene, Qt::Key_Right);
     scene.set_report(share(engine::Report{}));
     engine::Report report;
     report.arrays.push_back({"x", "", {}, {2, 2, 3}, {1, 1, 1, NAN, 0, 0, 1, 1, 1, 1, 1, 1}});
     scene.set_report(share(std::move(report)));
     settle();
-    (void)scene.grabFramebuffer();
+    (void)scene.grab_frame();
     QVERIFY(!scene.screen_position(0, 1).has_value());
     QVERIFY(scene.screen_position(1, 1).has_value());
     scene.set_report(nullptr);

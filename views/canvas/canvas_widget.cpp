@@ -4,29 +4,13 @@
 #include <cmath>
 
 #include <backends/imgui_impl_opengl3.h>
-#include <QFile>
 #include <QKeyEvent>
 #include <QMouseEvent>
-#include <QOpenGLContext>
-#include <QSurfaceFormat>
 #include <QWheelEvent>
 
 namespace vitrine::views {
 
 namespace {
-
-QString font_file() {
-  const QString own = qEnvironmentVariable("VITRINE_RESOURCES");
-  QStringList files;
-  if (!own.isEmpty()) files << own + "/fonts/Inter-Regular.otf" << own + "/fonts/Inter-Regular.ttf";
-  files << "/usr/share/fonts/opentype/inter/Inter-Regular.otf"
-        << "/usr/share/fonts/truetype/inter/Inter-Regular.ttf"
-        << "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf";
-  for (const QString& file : files) {
-    if (QFile::exists(file)) return file;
-  }
-  return {};
-}
 
 /// Index of a key in ImGuiIO::KeysDown: Latin keys as they are, special keys behind them.
 int key_slot(int key) { return key < 256 ? key : 256 + (key & 0xff); }
@@ -67,13 +51,7 @@ int button_slot(Qt::MouseButton button) {
 
 }  // namespace
 
-CanvasWidget::CanvasWidget(QWidget* parent) : QOpenGLWidget(parent) {
-  QSurfaceFormat format;
-  format.setVersion(3, 3);
-  format.setProfile(QSurfaceFormat::CoreProfile);
-  format.setDepthBufferSize(24);
-  format.setStencilBufferSize(8);
-  setFormat(format);
+CanvasWidget::CanvasWidget(QWidget* parent) : GlWidget(parent) {
   setMouseTracking(true);
   setFocusPolicy(Qt::StrongFocus);
   imgui_ = ImGui::CreateContext();
@@ -81,105 +59,40 @@ CanvasWidget::CanvasWidget(QWidget* parent) : QOpenGLWidget(parent) {
   ImGuiIO& io = ImGui::GetIO();
   io.IniFilename = nullptr;
   io.LogFilename = nullptr;
+  // Text is drawn by Qt (`TextCache`): ImGui's own font is the small built-in one.
+  ImGui::GetStyle().AntiAliasedLinesUseTex = false;
   for (const KeyPair& key : kKeys) io.KeyMap[key.imgui] = key_slot(key.qt);
-  apply_style();
 }
 
 CanvasWidget::~CanvasWidget() {
-  if (bound_ != nullptr) {
-    makeCurrent();
-    release_gl();
-    doneCurrent();
+  if (make_current()) {
+    ImGui::SetCurrentContext(imgui_);
+    ImGui_ImplOpenGL3_Shutdown();
+    text_.release(gl_);
+    for (const unsigned texture : textures_) gl_.glDeleteTextures(1, &texture);
+    done_current();
   }
   ImGui::DestroyContext(imgui_);
 }
 
 void CanvasWidget::set_theme(const CanvasTheme& theme) {
   theme_ = theme;
-  apply_style();
   theme_replaced();
   redraw();
 }
 
 void CanvasWidget::redraw() {
   frames_due_ = 2;
-  update();
+  draw_later();
 }
 
-void CanvasWidget::apply_style() {
-  ImGui::SetCurrentContext(imgui_);
-  if (theme_.dark) {
-    ImGui::StyleColorsDark();
-  } else {
-    ImGui::StyleColorsLight();
-  }
-  ImGuiStyle& style = ImGui::GetStyle();
-  style.WindowRounding = style.FrameRounding = style.PopupRounding = style.GrabRounding = 3;
-  style.WindowBorderSize = style.PopupBorderSize = 1;
-  style.AntiAliasedLinesUseTex = false;
-  const auto set = [&](ImGuiCol_ which, const QColor& c, float alpha = 1) {
-    style.Colors[which] = {c.redF(), c.greenF(), c.blueF(), alpha};
-  };
-  set(ImGuiCol_Text, theme_.text);
-  set(ImGuiCol_TextDisabled, theme_.muted);
-  set(ImGuiCol_WindowBg, theme_.background);
-  set(ImGuiCol_PopupBg, theme_.surface);
-  set(ImGuiCol_Border, theme_.line);
-  set(ImGuiCol_FrameBg, theme_.surface);
-  set(ImGuiCol_Separator, theme_.line);
-  for (const auto which : {ImGuiCol_CheckMark, ImGuiCol_SliderGrab, ImGuiCol_SliderGrabActive}) {
-    set(which, theme_.accent);
-  }
-  for (const auto which : {ImGuiCol_Header, ImGuiCol_HeaderHovered, ImGuiCol_HeaderActive,
-                           ImGuiCol_Button, ImGuiCol_ButtonHovered, ImGuiCol_ButtonActive}) {
-    set(which, theme_.accent, 0.35F);
-  }
-}
-
-void CanvasWidget::load_fonts() {
-  static const ImWchar ranges[] = {0x0020, 0x024f, 0x0370, 0x03ff, 0x0400, 0x04ff, 0x2010,
-                                   0x2044, 0x2190, 0x21ff, 0x2200, 0x22ff, 0};
-  ImGuiIO& io = ImGui::GetIO();
-  io.Fonts->Clear();
-  const QString file = font_file();
-  const auto px = static_cast<float>(theme_.text_px + 1);
-  if (file.isEmpty() || io.Fonts->AddFontFromFileTTF(QFile::encodeName(file).constData(), px,
-                                                     nullptr, ranges) == nullptr) {
-    io.Fonts->AddFontDefault();
-  }
-}
-
-void CanvasWidget::initializeGL() {
+void CanvasWidget::initialize_gl() {
   gl_.initializeOpenGLFunctions();
   ImGui::SetCurrentContext(imgui_);
-  load_fonts();
   ImGui_ImplOpenGL3_Init("#version 330 core");
-  bound_ = context();
-  connect(
-      bound_, &QOpenGLContext::aboutToBeDestroyed, this,
-      [this] {
-        makeCurrent();
-        release_gl();
-        doneCurrent();
-      },
-      Qt::DirectConnection);
 }
 
-void CanvasWidget::release_gl() {
-  if (bound_ == nullptr) return;
-  disconnect(bound_, nullptr, this, nullptr);
-  bound_ = nullptr;
-  ImGui::SetCurrentContext(imgui_);
-  ImGui_ImplOpenGL3_Shutdown();
-  text_.release(gl_);
-  for (const unsigned texture : textures_) gl_.glDeleteTextures(1, &texture);
-  textures_.clear();
-  textures_lost();
-  frames_due_ = 2;
-}
-
-void CanvasWidget::paintGL() {
-  if (bound_ == nullptr) return;
+void CanvasWidget::paint_gl() {
   ImGui::SetCurrentContext(imgui_);
   const auto ratio = static_cast<float>(devicePixelRatioF());
   ImGuiIO& io = ImGui::GetIO();
@@ -199,7 +112,7 @@ void CanvasWidget::paintGL() {
   ImGui::Render();
   io.MouseWheel = io.MouseWheelH = 0;
   const QColor& back = theme_.background;
-  gl_.glBindFramebuffer(GL_FRAMEBUFFER, defaultFramebufferObject());
+  gl_.glBindFramebuffer(GL_FRAMEBUFFER, frame_buffer());
   gl_.glDisable(GL_SCISSOR_TEST);
   gl_.glClearColor(back.redF(), back.greenF(), back.blueF(), 1);
   gl_.glClear(GL_COLOR_BUFFER_BIT | GL_DEPTH_BUFFER_BIT | GL_STENCIL_BUFFER_BIT);
@@ -207,16 +120,16 @@ void CanvasWidget::paintGL() {
   ++frames_drawn_;
   if (--frames_due_ > 0)
     QMetaObject::invokeMethod(
-        this, [this] { update(); }, Qt::QueuedConnection);
+        this, [this] { draw_later(); }, Qt::QueuedConnection);
 }
 
 bool CanvasWidget::event(QEvent* event) {
   feed(event);
-  return QOpenGLWidget::event(event);
+  return GlWidget::event(event);
 }
 
 void CanvasWidget::changeEvent(QEvent* event) {
-  QOpenGLWidget::changeEvent(event);
+  GlWidget::changeEvent(event);
   redraw();
 }
 

@@ -8,9 +8,9 @@
 
 #include <imgui.h>
 #include <QOpenGLExtraFunctions>
-#include <QOpenGLWidget>
 
 #include "views/canvas/canvas_theme.h"
+#include "views/canvas/gl_widget.h"
 #include "views/canvas/text_cache.h"
 
 class QInputEvent;
@@ -30,9 +30,8 @@ struct HoverCard {
 /// input.
 ///
 /// Draws only when something changed (`redraw`), two frames per change because ImGui answers input
-/// one frame late. Survives losing its GL context (a dock that floats): textures are made again on
-/// the next frame.
-class CanvasWidget : public QOpenGLWidget {
+/// one frame late.
+class CanvasWidget : public GlWidget {
   Q_OBJECT
  public:
   explicit CanvasWidget(QWidget* parent = nullptr);
@@ -48,8 +47,6 @@ class CanvasWidget : public QOpenGLWidget {
  protected:
   /// Draws everything, in logical pixels from the top-left corner.
   virtual void draw(ImDrawList& list) = 0;
-  /// Every texture of this widget is gone.
-  virtual void textures_lost() {}
   /// The theme was replaced.
   virtual void theme_replaced() {}
 
@@ -82,22 +79,18 @@ class CanvasWidget : public QOpenGLWidget {
   }
 
   bool event(QEvent* event) override;
-  void initializeGL() override;
-  void paintGL() override;
+  void initialize_gl() override;
+  void paint_gl() override;
   void changeEvent(QEvent* event) override;
 
  private:
-  void release_gl();
   void feed(QEvent* event);
   void feed_key(QEvent* event, bool down);
-  void apply_style();
-  void load_fonts();
 
   CanvasTheme theme_ = CanvasTheme::dark_default();
   TextCache text_;
   QOpenGLExtraFunctions gl_;
   ImGuiContext* imgui_ = nullptr;
-  QOpenGLContext* bound_ = nullptr;  ///< the GL context whose objects exist
   bool just_pressed_[3] = {false, false, false};
   bool held_[3] = {false, false, false};
   int frames_due_ = 0;

@@ -172,11 +172,6 @@ void HeadGridCanvas::set_hover(HeadPlace place) {
   emit hovered(place.first, place.second);
 }
 
-void HeadGridCanvas::textures_lost() {
-  atlas_ = magnifier_ = 0;
-  theme_replaced();
-}
-
 void HeadGridCanvas::theme_replaced() { atlas_stale_ = magnifier_stale_ = true; }
 
 void HeadGridCanvas::resizeEvent(QResizeEvent* event) {

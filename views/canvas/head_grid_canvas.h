@@ -65,7 +65,6 @@ class HeadGridCanvas : public CanvasWidget {
 
  protected:
   void draw(ImDrawList& list) override;
-  void textures_lost() override;
   void theme_replaced() override;
   void resizeEvent(QResizeEvent* event) override;
   void mousePressEvent(QMouseEvent* event) override;

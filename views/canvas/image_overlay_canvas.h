@@ -74,7 +74,6 @@ class ImageOverlayCanvas : public CanvasWidget {
 
  protected:
   void draw(ImDrawList& list) override;
-  void textures_lost() override { image_ = 0; }
   void mousePressEvent(QMouseEvent* event) override;
   void mouseMoveEvent(QMouseEvent* event) override;
   void leaveEvent(QEvent* event) override;

@@ -183,7 +183,6 @@ void MapCanvas::recolour() {
   redraw();
 }
 
-void MapCanvas::textures_lost() { drawn_.clear(); }
 
 void MapCanvas::theme_replaced() {
   row_gutter_ = label_width(row_labels_, first_.rows());

@@ -240,10 +240,11 @@ void FramedPanel::changeEvent(QEvent* event) {
   theme_moved();
 }
 
-void FramedPanel::ask(const QString& slot, const std::string& analysis, const nlohmann::json& params, bool edited) {
+void FramedPanel::ask(const QString& slot, const std::string& analysis, const nlohmann::json& params, bool edited,
+                      Pace pace) {
   open_[slot] = {analysis};
   set_progress(0, tr("computing"));
-  host().request(id() + "/" + slot, analysis, params, edited);
+  host().request(id() + "/" + slot, analysis, params, edited, pace);
 }
 
 void FramedPanel::drop(const QString& slot) {

@@ -60,7 +60,7 @@ class FramedPanel : public Panel {
 
   void schedule_refresh();
   void ask(const QString& slot, const std::string& analysis, const nlohmann::json& params = nlohmann::json::object(),
-           bool edited = true);
+           bool edited = true, Pace pace = Pace::Prompt);
   void drop(const QString& slot);
   void drop_all();
   [[nodiscard]] bool awaits(const QString& slot) const { return open_.count(slot) > 0; }

@@ -83,6 +83,12 @@ struct InputState {
   std::string summary;
 };
 
+/// How a person waits for an answer.
+enum class Pace {
+  Prompt,    ///< it follows what the hand does
+  CanWait,   ///< measured beside that: an evaluation set, a latency
+};
+
 /// What a panel may ask of the program. Implemented by the application; lives on the UI thread.
 class Host : public QObject {
   Q_OBJECT
@@ -98,7 +104,7 @@ class Host : public QObject {
   /// Asks for an analysis; a newer request with the same tag replaces a stale one. The answer is `report` or `failed`.
   /// Analyses run with the edits in force unless `edited` is false.
   virtual void request(const QString& tag, const std::string& analysis, const nlohmann::json& params,
-                       bool edited = true) = 0;
+                       bool edited = true, Pace pace = Pace::Prompt) = 0;
   virtual void cancel(const QString& tag) = 0;
 
   /// Performs a command: recorded in the journal, undoable. Forms are listed in app/session/README.md.

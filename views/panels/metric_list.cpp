@@ -45,8 +45,9 @@ MetricList::MetricList(QWidget* parent) : QWidget(parent), now_(tr("now")), befo
   setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
 }
 
-void MetricList::set_metrics(std::vector<engine::Metric> metrics) {
+void MetricList::set_metrics(std::vector<engine::Metric> metrics, std::set<std::string> stale) {
   metrics_ = std::move(metrics);
+  stale_ = std::move(stale);
   QStringList spoken;
   for (std::size_t i = 0; i < metrics_.size(); ++i)
     spoken << metric_name(metrics_[i].name) + ": " + value_text(static_cast<int>(i));
@@ -66,6 +67,8 @@ bool MetricList::has_before() const {
     if (metric.before) return true;
   return false;
 }
+
+bool MetricList::is_stale(int row) const { return stale_.contains(metrics_[static_cast<std::size_t>(row)].name); }
 
 QString MetricList::value_text(int row) const {
   const auto& metric = metrics_[static_cast<std::size_t>(row)];
@@ -128,11 +131,12 @@ void MetricList::paintEvent(QPaintEvent*) {
     painter.setPen(s.muted);
     painter.drawText(QRectF(0, y, name_end - kGrid, kLine), Qt::AlignLeft | Qt::AlignVCenter,
                      fontMetrics().elidedText(metric_name(metric.name), Qt::ElideRight, static_cast<int>(name_end - kGrid)));
-    painter.setPen(s.text);
+    painter.setPen(is_stale(i) ? s.muted : s.text);
     draw_tabular(painter, boxes(0), value_text(i), Qt::AlignRight);
     if (!metric.before) continue;
     painter.setPen(s.muted);
     draw_tabular(painter, boxes(1), before_text(i), Qt::AlignRight);
+    if (is_stale(i)) continue;
     const int good = better(metric.name) * (metric.value > *metric.before ? 1 : metric.value < *metric.before ? -1 : 0);
     painter.setPen(good > 0 ? s.good : good < 0 ? s.bad : s.muted);
     draw_tabular(painter, boxes(2), change(i), Qt::AlignRight);

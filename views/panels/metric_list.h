@@ -1,5 +1,7 @@
 #pragma once
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include <QWidget>
@@ -13,10 +15,12 @@ class MetricList : public QWidget {
   Q_OBJECT
  public:
   explicit MetricList(QWidget* parent = nullptr);
-  void set_metrics(std::vector<engine::Metric> metrics);
+  /// @param stale names of the rows whose values are of before, while new ones are on their way: they are dimmed
+  void set_metrics(std::vector<engine::Metric> metrics, std::set<std::string> stale = {});
   [[nodiscard]] const std::vector<engine::Metric>& metrics() const { return metrics_; }
   /// Headings of the value columns.
   void set_headings(const QString& now, const QString& before);
+  [[nodiscard]] bool is_stale(int row) const;
   [[nodiscard]] QString value_text(int row) const;
   [[nodiscard]] QString before_text(int row) const;
   [[nodiscard]] QString change(int row) const;
@@ -30,6 +34,7 @@ class MetricList : public QWidget {
  private:
   [[nodiscard]] bool has_before() const;
   std::vector<engine::Metric> metrics_;
+  std::set<std::string> stale_;
   QString now_, before_;
 };
 

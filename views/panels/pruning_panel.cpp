@@ -56,6 +56,7 @@ class PruningPanel : public FramedPanel {
   void model_opened() override {
     tree_->set_model(host().model());
     effect_.reset();
+    measured_ = false;
     plan_.reset();
     planned_.clear();
     metrics_->set_metrics({});
@@ -77,12 +78,16 @@ class PruningPanel : public FramedPanel {
       return;
     }
     note_->setText({});
-    ask("effect", "pruning_effect", {{"eval", model->has_eval_set}, {"latency", true}});
+    measured_ = false;
+    ask("effect", "pruning_effect", {{"eval", false}, {"latency", false}});
+    ask("measured", "pruning_effect", {{"eval", model->has_eval_set}, {"latency", true}}, true, Pace::CanWait);
   }
 
   void answered(const QString& slot, std::shared_ptr<const engine::Report> report) override {
     if (slot == "plan") return take_plan(report);
-    show_effect(report, report->fraction_done >= 1);
+    if (slot == "effect" && measured_) return;
+    measured_ = slot == "measured" && report->fraction_done >= 1;
+    show_effect(report);
   }
 
   void refused(const QString&, const QString& sentence) override {
@@ -269,20 +274,21 @@ class PruningPanel : public FramedPanel {
     if (all != host().edits()) host().act({{"do", "set_edits"}, {"edits", engine::edits_to_json(all)}});
   }
 
-  void show_effect(const std::shared_ptr<const engine::Report>& report, bool whole) {
-    if (whole || !effect_) effect_ = report;
-    if (whole) {
-      metrics_->set_metrics(report->metrics);
-    } else {
-      // Keep the rows of the slower answer in place, so that nothing jumps while it is on its way.
-      std::vector<engine::Metric> merged = metrics_->metrics();
+  /// Rows that only the slower answer has stay in place until it comes, and are marked as not of now.
+  void show_effect(const std::shared_ptr<const engine::Report>& report) {
+    effect_ = report;
+    std::vector<engine::Metric> rows = measured_ ? report->metrics : metrics_->metrics();
+    std::set<std::string> stale;
+    if (!measured_) {
+      for (const auto& row : rows) stale.insert(row.name);
       for (const auto& metric : report->metrics) {
-        auto same = std::find_if(merged.begin(), merged.end(), [&](const auto& m) { return m.name == metric.name; });
-        if (same == merged.end()) merged.push_back(metric);
+        stale.erase(metric.name);
+        auto same = std::find_if(rows.begin(), rows.end(), [&](const auto& m) { return m.name == metric.name; });
+        if (same == rows.end()) rows.push_back(metric);
         else *same = metric;
       }
-      metrics_->set_metrics(std::move(merged));
     }
+    metrics_->set_metrics(std::move(rows), std::move(stale));
     predictions_->set(report, 0);
     const auto why = report->notes.find("size");
     note_->setText(why == report->notes.end() ? QString() : QString::fromStdString(why->second));
@@ -340,6 +346,7 @@ class PruningPanel : public FramedPanel {
   bool filling_ = false;
   engine::EditList planned_;
   std::shared_ptr<const engine::Report> effect_, plan_;
+  bool measured_ = false;   ///< `effect_` is the slower, whole answer for the edits in force
   QPushButton *reset_ = nullptr, *apply_ = nullptr;
   QSplitter* split_ = nullptr;
   QComboBox *method_ = nullptr, *on_ = nullptr;

@@ -14,9 +14,7 @@
 #include <QMouseEvent>
 #include <QOpenGLContext>
 #include <QOpenGLExtraFunctions>
-#include <QPainter>
 #include <QRectF>
-#include <QSurfaceFormat>
 #include <QWheelEvent>
 
 namespace vitrine::views {
@@ -28,20 +26,13 @@ constexpr double kViewAngle = 28;
 constexpr double kNearest = 0.4, kFarthest = 40;
 }  // namespace
 
-/// The window dies with its GL context; renderer and camera live on and move into the next window.
 struct SceneWidget::Vtk {
   vtkSmartPointer<vtkGenericOpenGLRenderWindow> window;
   vtkSmartPointer<vtkRenderer> renderer;
   vtkNew<vtkCamera> camera;
 };
 
-SceneWidget::SceneWidget(QWidget* parent) : QOpenGLWidget(parent), vtk_(std::make_unique<Vtk>()) {
-  QSurfaceFormat format;
-  format.setVersion(3, 3);
-  format.setProfile(QSurfaceFormat::CoreProfile);
-  format.setDepthBufferSize(24);
-  format.setStencilBufferSize(8);
-  setFormat(format);
+SceneWidget::SceneWidget(QWidget* parent) : GlWidget(parent), vtk_(std::make_unique<Vtk>()) {
   setMouseTracking(true);
   setFocusPolicy(Qt::StrongFocus);
   setMinimumSize(160, 120);
@@ -50,10 +41,13 @@ SceneWidget::SceneWidget(QWidget* parent) : QOpenGLWidget(parent), vtk_(std::mak
 }
 
 SceneWidget::~SceneWidget() {
-  if (!ready_) return;
-  makeCurrent();
-  release_gl();
-  doneCurrent();
+  if (!vtk_->window || !make_current()) return;
+  vtk_->renderer->RemoveAllViewProps();
+  vtk_->window->Finalize();
+  vtk_->window->RemoveRenderer(vtk_->renderer);
+  vtk_->renderer = nullptr;
+  vtk_->window = nullptr;
+  done_current();
 }
 
 void SceneWidget::set_theme(const CanvasTheme& theme) {
@@ -63,12 +57,12 @@ void SceneWidget::set_theme(const CanvasTheme& theme) {
 
 void SceneWidget::rebuild() {
   stale_ = true;
-  update();
+  draw_later();
 }
 
 void SceneWidget::camera_moved() {
   framed_ = false;
-  update();
+  draw_later();
   emit view_changed();
 }
 
@@ -158,7 +152,7 @@ std::optional<std::array<double, 3>> SceneWidget::project(const std::array<float
                     out[3]};
 }
 
-void SceneWidget::initializeGL() {
+void SceneWidget::initialize_gl() {
   auto& vtk = *vtk_;
   vtk.window = vtkSmartPointer<vtkGenericOpenGLRenderWindow>::New();
   vtk.window->SetOwnContext(0);
@@ -174,7 +168,7 @@ void SceneWidget::initializeGL() {
   answer->SetCallback([](vtkObject* caller, unsigned long event, void* data, void*) {
     auto* self = static_cast<SceneWidget*>(data);
     const bool current = QOpenGLContext::currentContext() == self->context();
-    if (event == vtkCommand::WindowMakeCurrentEvent && !current) self->makeCurrent();
+    if (event == vtkCommand::WindowMakeCurrentEvent && !current) self->make_current();
     if (event == vtkCommand::WindowIsCurrentEvent) {
       static_cast<vtkGenericOpenGLRenderWindow*>(caller)->SetIsCurrent(current);
     }
@@ -185,37 +179,16 @@ void SceneWidget::initializeGL() {
   vtk.renderer->SetActiveCamera(vtk.camera);
   vtk.window->AddRenderer(vtk.renderer);
   vtk.window->OpenGLInit();
-  connect(
-      context(), &QOpenGLContext::aboutToBeDestroyed, this,
-      [this] {
-        makeCurrent();
-        release_gl();
-        doneCurrent();
-      },
-      Qt::DirectConnection);
-  ready_ = stale_ = true;
 }
 
-void SceneWidget::release_gl() {
-  if (!ready_) return;
-  ready_ = false;
-  disconnect(context(), nullptr, this, nullptr);
-  vtk_->renderer->RemoveAllViewProps();
-  vtk_->window->Finalize();
-  vtk_->window->RemoveRenderer(vtk_->renderer);
-  vtk_->renderer = nullptr;
-  vtk_->window = nullptr;
-}
-
-void SceneWidget::resizeGL(int width, int height) {
+void SceneWidget::resize_gl(int width, int height) {
   const double ratio = devicePixelRatioF();
   vtk_->window->SetSize(std::max(1, static_cast<int>(width * ratio)),
                         std::max(1, static_cast<int>(height * ratio)));
   if (framed_) frame_bounds();
 }
 
-void SceneWidget::paintGL() {
-  if (!ready_) return;
+void SceneWidget::paint_gl() {
   auto& vtk = *vtk_;
   if (stale_) {
     stale_ = false;
@@ -230,18 +203,15 @@ void SceneWidget::paintGL() {
   state.vtkglDepthFunc(GL_LEQUAL);
   vtk.window->Render();
   QOpenGLExtraFunctions& gl = *context()->extraFunctions();
-  gl.glBindFramebuffer(GL_DRAW_FRAMEBUFFER, defaultFramebufferObject());
+  gl.glBindFramebuffer(GL_DRAW_FRAMEBUFFER, frame_buffer());
   vtk.window->BlitDisplayFramebuffer();
   state.Pop();
-  gl.glBindFramebuffer(GL_FRAMEBUFFER, defaultFramebufferObject());
+  gl.glBindFramebuffer(GL_FRAMEBUFFER, frame_buffer());
   gl.glDisable(GL_DEPTH_TEST);
   gl.glDisable(GL_SCISSOR_TEST);
   gl.glDisable(GL_CULL_FACE);
   gl.glUseProgram(0);
   gl.glBindVertexArray(0);
-  QPainter painter(this);
-  painter.setRenderHints(QPainter::Antialiasing | QPainter::TextAntialiasing);
-  paint_overlay(painter);
 }
 
 void SceneWidget::mousePressEvent(QMouseEvent* event) {

@@ -4,10 +4,10 @@
 #include <memory>
 #include <optional>
 
-#include <QOpenGLWidget>
 #include <QPointF>
 
 #include "views/canvas/canvas_theme.h"
+#include "views/canvas/gl_widget.h"
 
 class QPainter;
 class vtkRenderer;
@@ -16,7 +16,7 @@ namespace vitrine::views {
 
 /// VTK inside a Qt widget, drawn only when something changed. Drag orbits, middle or right drag
 /// pans, wheel zooms. Keys: R resets the view, + and - zoom, Ctrl with arrows orbits.
-class SceneWidget : public QOpenGLWidget {
+class SceneWidget : public GlWidget {
   Q_OBJECT
  public:
   explicit SceneWidget(QWidget* parent = nullptr);
@@ -51,9 +51,10 @@ class SceneWidget : public QOpenGLWidget {
       const std::array<float, 3>& point) const;
   [[nodiscard]] bool dragging() const { return dragging_; }
 
-  void initializeGL() override;
-  void resizeGL(int width, int height) override;
-  void paintGL() override;
+  void initialize_gl() override;
+  void resize_gl(int width, int height) override;
+  void paint_gl() override;
+  void paint_over(QPainter& painter) override { paint_overlay(painter); }
   void mousePressEvent(QMouseEvent* event) override;
   void mouseMoveEvent(QMouseEvent* event) override;
   void mouseReleaseEvent(QMouseEvent* event) override;
@@ -62,14 +63,13 @@ class SceneWidget : public QOpenGLWidget {
 
  private:
   struct Vtk;
-  void release_gl();
   void pan(QPointF by);
   void camera_moved();
   void frame_bounds();
 
   CanvasTheme theme_ = CanvasTheme::dark_default();
   std::unique_ptr<Vtk> vtk_;
-  bool ready_ = false, stale_ = true, pressed_ = false, dragging_ = false;
+  bool stale_ = true, pressed_ = false, dragging_ = false;
   bool framed_ = true;  ///< the view was not moved since the last reset
   std::array<float, 3> low_{-1, -1, -1}, high_{1, 1, 1};
   QPointF press_, last_;
