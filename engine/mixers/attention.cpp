@@ -80,7 +80,7 @@ Result<AttentionCore> AttentionCore::build(const nlohmann::json& params, BuildCo
   core.hook_v_ = context.add_hook(context.path + ".hook_v", axes);
   core.hook_scores_ = context.add_hook(context.path + ".hook_attn_scores", map);
   core.hook_pattern_ = context.add_hook(context.path + ".hook_pattern", map);
-  core.hook_z_ = context.add_hook(context.path + ".hook_z", axes);
+  core.hook_z_ = context.add_hook(context.path + ".hook_z", axes, true);
   context.mixers->push_back({context.path, kind, core.n_heads_, core.n_kv_heads_, core.d_head_, core.cross_});
   return core;
 }

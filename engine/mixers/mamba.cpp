@@ -117,7 +117,7 @@ Result<std::unique_ptr<Part>> make_mamba(const nlohmann::json& params, BuildCont
   part->hook_v = context.add_hook(context.path + ".hook_v", axes);
   part->hook_delta = context.add_hook(context.path + ".hook_delta", axes);
   part->hook_y = context.add_hook(context.path + ".hook_y", axes);
-  part->hook_z = context.add_hook(context.path + ".hook_z", axes);
+  part->hook_z = context.add_hook(context.path + ".hook_z", axes, true);
   context.mixers->push_back({context.path, "mamba", part->d_inner, part->d_inner, 1, false});
   return part;
 }

@@ -105,7 +105,7 @@ class WindowAttention final : public Part {
     std::shared_ptr<const MixingMap> map;
     const Tensor y = core->forward(folded, folded, terms, pass, &map);
     if (map) pass.maps[core->site()] = windowed_map(map, layout.tokens, layout.n_all, layout.n_grid);
-    return index_select(reshape(y, {batch, windows * slots, width}), 1, back);
+    return index_select(reshape(y, {-1, windows * slots, width}), 1, back);
   }
   double flops(std::int64_t batch, std::int64_t tokens) const override {
     const std::int64_t slots = window_rows * window_cols;

@@ -77,17 +77,17 @@ class Builder {
     s.residual_scale = spec.residual_scale;
     const std::string path = block + "." + spec.name;
     VITRINE_TRY(s.norm, part(spec.norm, path + "_norm"));
-    s.hook_in = context_.add_hook(block + ".hook_" + spec.name + "_in", {"batch", "token", "d_model"});
+    s.hook_in = context_.add_hook(block + ".hook_" + spec.name + "_in", {"batch", "token", "d_model"}, true);
     VITRINE_TRY(s.part, part(spec.part, path));
     for (const auto& post : spec.post) {
       const std::string name = post.part == "codebook" ? path : path + "_" + param_or<std::string>(post.params, "name", post.part);
       VITRINE_TRY(auto built, part(post, name));
       s.post.push_back(std::move(built));
     }
-    s.hook_out = context_.add_hook(block + ".hook_" + spec.name + "_out", {"batch", "token", "d_model"});
+    s.hook_out = context_.add_hook(block + ".hook_" + spec.name + "_out", {"batch", "token", "d_model"}, true);
     VITRINE_TRY(s.norm_after, part(spec.norm_after, path + "_norm_after"));
     if (index + 1 < count)
-      s.hook_mid = context_.add_hook(block + (index == 0 ? ".hook_resid_mid" : ".hook_resid_mid" + std::to_string(index + 1)), {"batch", "token", "d_model"});
+      s.hook_mid = context_.add_hook(block + (index == 0 ? ".hook_resid_mid" : ".hook_resid_mid" + std::to_string(index + 1)), {"batch", "token", "d_model"}, true);
     return s;
   }
 
@@ -97,12 +97,12 @@ class Builder {
     mlp_width_ = 0;
     mixers_.clear();
     codebooks_.clear();
-    block.hook_resid_pre = context_.add_hook(path + ".hook_resid_pre", {"batch", "token", "d_model"});
+    block.hook_resid_pre = context_.add_hook(path + ".hook_resid_pre", {"batch", "token", "d_model"}, true);
     for (std::size_t i = 0; i < spec.sublayers.size(); ++i) {
       VITRINE_TRY(BuiltSublayer s, sublayer(spec.sublayers[i], path, i, spec.sublayers.size()));
       block.sublayers.push_back(std::move(s));
     }
-    block.hook_resid_post = context_.add_hook(path + ".hook_resid_post", {"batch", "token", "d_model"});
+    block.hook_resid_post = context_.add_hook(path + ".hook_resid_post", {"batch", "token", "d_model"}, true);
     for (const auto& m : mixers_)
       (m.cross ? info.cross : info.mixers).push_back({path, m.site, m.kind, info.layers, m.heads, m.d_head, m.kv_heads});
     for (std::size_t n = 0; n < codebooks_.size(); ++n)
@@ -133,11 +133,11 @@ class Builder {
       merge.before_block = static_cast<int>(tower.blocks.size());
       VITRINE_TRY(merge.part, part(spec.stages[s].downsample, stage + "downsample"));
       merge.hook_first = param_or(spec.stages[s].downsample.params, "hook_first", false);
-      merge.hook_out = context_.add_hook(stage + "hook_out", {"batch", "token", "d_model"});
+      merge.hook_out = context_.add_hook(stage + "hook_out", {"batch", "token", "d_model"}, true);
       tower.merges.push_back(std::move(merge));
     }
     VITRINE_TRY(tower.final_norm, part(spec.final_norm, spec.prefix + "final_norm"));
-    tower.hook_final = context_.add_hook(spec.prefix + "hook_final", {"batch", "token", "d_model"});
+    tower.hook_final = context_.add_hook(spec.prefix + "hook_final", {"batch", "token", "d_model"}, true);
     info.d_model = widths_[spec.prefix] = context_.d_model;
     parts_.towers.push_back(std::move(info));
     parts_.built.push_back(std::move(tower));

@@ -35,8 +35,8 @@ Result<std::unique_ptr<Part>> make_mlp(const nlohmann::json& params, BuildContex
     VITRINE_TRY(mlp->gate, context.linear("gate", width, context.d_model, bias));
   }
   VITRINE_TRY(mlp->out, context.linear("out", context.d_model, width, param_or(params, "bias_out", bias)));
-  mlp->hook_pre = context.add_hook(context.path + ".hook_pre", {"batch", "token", "neuron"});
-  mlp->hook_post = context.add_hook(context.path + ".hook_post", {"batch", "token", "neuron"});
+  mlp->hook_pre = context.add_hook(context.path + ".hook_pre", {"batch", "token", "neuron"}, !mlp->gate.defined());
+  mlp->hook_post = context.add_hook(context.path + ".hook_post", {"batch", "token", "neuron"}, true);
   *context.mlp_width = width;
   return mlp;
 }
@@ -62,7 +62,7 @@ Result<std::unique_ptr<Part>> make_ista(const nlohmann::json& params, BuildConte
   VITRINE_TRY(ista->dictionary, context.weight("weight", {context.d_model, context.d_model}));
   ista->eta = param_or(params, "eta", 0.1);
   ista->lambda = param_or(params, "lambda", 0.1);
-  ista->hook_post = context.add_hook(context.path + ".hook_post", {"batch", "token", "neuron"});
+  ista->hook_post = context.add_hook(context.path + ".hook_post", {"batch", "token", "neuron"}, true);
   *context.mlp_width = context.d_model;
   return ista;
 }

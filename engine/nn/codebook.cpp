@@ -20,10 +20,11 @@ Result<Codebook> Codebook::build(const nlohmann::json& params, int width, int he
   VITRINE_TRY(book.ln_weight_, context.weight("ln.weight", {width}));
   VITRINE_TRY(book.ln_bias_, context.weight("ln.bias", {width}));
   book.unit_codes_ = book.codes_ / clamp(norm(book.codes_, -1, true), 1e-12, 1e30);
-  book.hook_in_ = context.add_hook(context.path + ".hook_in", {"batch", "token", "d_model"});
+  const bool alone = head < 0;   // those of heads are put together again
+  book.hook_in_ = context.add_hook(context.path + ".hook_in", {"batch", "token", "d_model"}, alone);
   book.hook_scores_ = context.add_hook(context.path + ".hook_scores", {"batch", "token", "k"});
-  book.hook_codes_ = context.add_hook(context.path + ".hook_codes", {"batch", "token", "k"});
-  book.hook_out_ = context.add_hook(context.path + ".hook_out", {"batch", "token", "d_model"});
+  book.hook_codes_ = context.add_hook(context.path + ".hook_codes", {"batch", "token", "k"}, alone);
+  book.hook_out_ = context.add_hook(context.path + ".hook_out", {"batch", "token", "d_model"}, alone);
   context.codebooks->push_back({context.path, head, codes, book.k_});
   return book;
 }

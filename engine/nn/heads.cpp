@@ -79,16 +79,28 @@ Result<std::unique_ptr<Part>> make_unembed(const nlohmann::json& params, BuildCo
   });
 }
 
-Result<std::unique_ptr<Part>> make_contrastive(const nlohmann::json& params, BuildContext& context) {
-  VITRINE_TRY(Tensor scale, context.weight("logit_scale", {}));
-  const auto image = param_or<std::string>(params, "image", "image_embeds"), text = param_or<std::string>(params, "text", "text_embeds");
-  return step([scale, image, text](const Tensor& x, Pass& pass) {
-    if (!pass.outputs.contains(image) || !pass.outputs.contains(text)) return x;
-    const Tensor logits = matmul(output_named(pass, image), transpose(output_named(pass, text), 0, 1)) * exp(scale);
+/// Every image against every text of the batch.
+class Contrastive final : public Part {
+ public:
+  Contrastive(Tensor scale, std::string image, std::string text) : scale_(std::move(scale)), image_(std::move(image)), text_(std::move(text)) {}
+  Tensor forward(const Tensor& x, Pass& pass) const override {
+    if (!pass.outputs.contains(image_) || !pass.outputs.contains(text_)) return x;
+    const Tensor logits = matmul(output_named(pass, image_), transpose(output_named(pass, text_), 0, 1)) * exp(scale_);
     pass.outputs["logits_per_image"] = logits;
     pass.outputs["logits_per_text"] = transpose(logits, 0, 1);
     return logits;
-  });
+  }
+  bool mixes_batch() const override { return true; }
+
+ private:
+  Tensor scale_;
+  std::string image_, text_;
+};
+
+Result<std::unique_ptr<Part>> make_contrastive(const nlohmann::json& params, BuildContext& context) {
+  VITRINE_TRY(Tensor scale, context.weight("logit_scale", {}));
+  const auto image = param_or<std::string>(params, "image", "image_embeds"), text = param_or<std::string>(params, "text", "text_embeds");
+  return std::make_unique<Contrastive>(std::move(scale), image, text);
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ struct PartSpec {
 struct HookInfo {
   std::string name;                  ///< "blocks.3.attn.hook_z"
   std::vector<std::string> axes;     ///< {"batch", "token", "head", "d_head"}
+  bool last = false;                 ///< what follows in its part reads this tensor alone, whatever its batch
 };
 using HookId = int;
 
@@ -74,6 +75,8 @@ class Part {
   virtual ~Part() = default;
   /// @param x [batch, token, d_model] unless the part says otherwise
   [[nodiscard]] virtual Tensor forward(const Tensor& x, Pass& pass) const = 0;
+  /// Whether rows of the batch act on each other, so that several runs cannot share one.
+  [[nodiscard]] virtual bool mixes_batch() const { return false; }
   /// Multiply-adds x 2 for `tokens` tokens, for forecasts.
   [[nodiscard]] virtual double flops(std::int64_t batch, std::int64_t tokens) const { return 0; }
 };
@@ -113,8 +116,9 @@ class BuildContext {
   std::vector<CodebookFacts>* codebooks = nullptr;
   int* mlp_width = nullptr;     ///< set by channel mixers
 
-  HookId add_hook(const std::string& name, std::vector<std::string> axes) const {
-    hooks->push_back({name, std::move(axes)});
+  /// @param last see HookInfo; without it variants of a sweep split before the block instead of here
+  HookId add_hook(const std::string& name, std::vector<std::string> axes, bool last = false) const {
+    hooks->push_back({name, std::move(axes), last});
     return static_cast<HookId>(hooks->size()) - 1;
   }
   /// `path.name.weight` [out, in] and, if `bias`, `path.name.bias` [out].

@@ -160,7 +160,7 @@ Result<std::unique_ptr<Part>> make_patch_embedding(const nlohmann::json& params,
   }
   VITRINE_CHECK(build_prefix(*stem, params, context));
   VITRINE_TRY(stem->norm, build_inner(params, "norm", context));
-  stem->hook_embed = context.add_hook(context.tower + "hook_embed", {"batch", "token", "d_model"});
+  stem->hook_embed = context.add_hook(context.tower + "hook_embed", {"batch", "token", "d_model"}, true);
   return stem;
 }
 

@@ -85,7 +85,7 @@ Result<std::unique_ptr<Part>> make_token_embedding(const nlohmann::json& params,
   if (width != d_model) {
     VITRINE_TRY(stem->project, context.linear("project", d_model, width, param_or(params, "project_bias", true)));
   }
-  stem->hook_embed = context.add_hook(context.tower + "hook_embed", {"batch", "token", "d_model"});
+  stem->hook_embed = context.add_hook(context.tower + "hook_embed", {"batch", "token", "d_model"}, true);
   return stem;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +36,16 @@ struct EvalResult {
 
 /// `eval.safetensors` of a model folder. @error FileMissing if there is none
 [[nodiscard]] Result<std::shared_ptr<const EvalSet>> open_eval_set(const Model& model);
+
+/// One evaluation per variant, which are edits in addition to `edits`. All variants see the same items at the same time.
+///
+/// @param visit after every batch of items, with the results over the items so far, one per variant
+/// @cost see `sweep`: per batch one run, and per variant what comes after its first changed hook
+[[nodiscard]] Result<std::vector<EvalResult>> evaluate_variants(
+    const Model& model, const EvalSet& set, const EditList& edits, const std::vector<EditList>& variants,
+    const std::function<void(const std::vector<EvalResult>&, double fraction)>& visit = {}, const Progress& progress = {});
+/// Whole runs of the model over the set that this takes.
+[[nodiscard]] Result<double> forecast_evaluation(const Model& model, const EvalSet& set, const std::vector<EditList>& variants);
 
 /// @param limit use only the first items; 0: all
 [[nodiscard]] Result<EvalResult> evaluate(const Model& model, const EvalSet& set, const EditList& edits = {},

@@ -2,7 +2,9 @@
 #include <chrono>
 
 #include "engine/model/build.h"
+#include "engine/run/resolve.h"
 #include "engine/run/run.h"
+#include "engine/run/sweep.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/linear.h"
 #include "engine/tensor/ops.h"
@@ -41,6 +43,12 @@ Size size_of(const TowerSpec& tower, const std::map<std::string, Tensor>& inputs
   return {0, 0};
 }
 
+double block_flops(const BuiltBlock& block, const Size& s) {
+  double flops = 0;
+  for (const auto& sub : block.sublayers) if (sub.part) flops += sub.part->flops(s.batch, s.tokens);
+  return flops;
+}
+
 }  // namespace
 
 Result<Forecast> forecast(const Model& model, const RunRequest& request) {
@@ -52,8 +60,7 @@ Result<Forecast> forecast(const Model& model, const RunRequest& request) {
     const TowerInfo& info = model.towers()[t];
     const Size s = size_of(model.spec().towers[t], request.inputs);
     if (s.batch == 0) continue;
-    for (const auto& block : model.parts().built[t].blocks)
-      for (const auto& sub : block.sublayers) if (sub.part) f.flops += sub.part->flops(s.batch, s.tokens);
+    for (const auto& block : model.parts().built[t].blocks) f.flops += block_flops(block, s);
     int widest = 0, heads = 0, head_width = 0;
     for (int w : info.mlp_width) widest = std::max(widest, w);
     for (const auto& m : info.mixers) {
@@ -76,6 +83,29 @@ Result<Forecast> forecast(const Model& model, const RunRequest& request) {
   f.activation_bytes = working + kept;
   f.peak_bytes = f.weights_bytes + f.activation_bytes;
   f.seconds = f.flops / measured_flops_per_second();
+  return f;
+}
+
+Result<SweepForecast> forecast_sweep(const Model& model, const SweepRequest& request) {
+  VITRINE_TRY(const Forecast whole, forecast(model, {.inputs = request.inputs, .capture_maps = false, .keep_residuals = false}));
+  const auto& towers = model.parts().built;
+  // Per tower: operations from block b on, for every b.
+  std::vector<std::vector<double>> from(towers.size());
+  double blocks = 0;
+  for (std::size_t t = 0; t < towers.size(); ++t) {
+    const Size s = size_of(model.spec().towers[t], request.inputs);
+    from[t].assign(towers[t].blocks.size() + 1, 0);
+    for (std::size_t b = towers[t].blocks.size(); b-- > 0 && s.batch > 0;) from[t][b] = from[t][b + 1] + block_flops(towers[t].blocks[b], s);
+    blocks += from[t][0];
+  }
+  SweepForecast f{.bytes_per_variant = whole.activation_bytes};
+  for (const EditList& variant : request.variants) {
+    VITRINE_TRY(const ResolvedEdits edits, resolve_edits(model, variant));
+    const auto first = first_touched(model, edits);
+    f.flops += whole.flops - blocks;
+    for (std::size_t t = 0; t < towers.size(); ++t) f.flops += from[t][static_cast<std::size_t>(std::max(0, first[t]))];
+  }
+  f.passes = f.flops / std::max(1.0, whole.flops);
   return f;
 }
 

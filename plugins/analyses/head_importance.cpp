@@ -1,12 +1,14 @@
 #include "plugins/analyses/head_importance.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 
 #include <fmt/format.h>
 
 #include "engine/measure/statistics.h"
+#include "engine/run/sweep.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/ops.h"
 #include "plugins/analyses/head_stats.h"
@@ -15,6 +17,7 @@ namespace vitrine::plugins {
 
 namespace {
 
+constexpr std::chrono::milliseconds kBetweenPictures{100};
 constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
 
 /// Loss of the input itself: mean over predicted tokens (language model), else of the unedited prediction. nats.
@@ -114,6 +117,7 @@ class Importance {
     return {};
   }
 
+  /// Without any head taken away, then with one: `base` and `now` are over the same items.
   Status score_eval(const EvalResult& base, const EvalResult& now, std::size_t at) {
     out_.importance[at] = static_cast<float>(now.mean_cross_entropy - base.mean_cross_entropy);
     more("mean_cross_entropy")[at] = static_cast<float>(now.mean_cross_entropy);
@@ -137,13 +141,9 @@ class Importance {
     return {};
   }
 
-  Status score_input(double loss_before, double p_before, const MixerInfo& mixer, int head, std::size_t at) {
-    EditList edits = request_.edits;
-    edits.push_back(ablate(mixer, head));
-    RunRequest run{.inputs = request_.workspace.input().tensors, .edits = edits, .capture_maps = false, .keep_residuals = false, .parent = base_};
-    VITRINE_TRY(const auto made, run_model(request_.workspace.model(), run));
-    VITRINE_TRY(const Prediction p, prediction_of(request_.workspace, *made, -1));
-    VITRINE_TRY(const Tensor loss, input_loss(request_.workspace, *made, target_));
+  Status score_input(double loss_before, double p_before, const Run& run, std::size_t at) {
+    VITRINE_TRY(const Prediction p, prediction_of(request_.workspace, run, -1));
+    VITRINE_TRY(const Tensor loss, input_loss(request_.workspace, run, target_));
     const double probability = std::exp(log_softmax_of(p.logits)[static_cast<std::size_t>(target_)]);
     more("probability")[at] = static_cast<float>(probability);
     more("loss")[at] = static_cast<float>(loss.item());
@@ -151,45 +151,61 @@ class Importance {
     return {};
   }
 
-  Result<HeadImportance> ablation(const std::function<void(const HeadImportance&, double)>& partial) {
+  using Partial = std::function<void(const HeadImportance&, double)>;
+
+  /// Every head once, with its place in the result.
+  void list_ablations(std::vector<EditList>& variants, std::vector<std::size_t>& places) const {
+    for (const auto& m : tower_.mixers)
+      for (int h = 0; h < m.heads; ++h) {
+        variants.push_back({ablate(m, h)});
+        places.push_back(static_cast<std::size_t>(m.layer * out_.heads + h));
+      }
+  }
+
+  Result<HeadImportance> ablation(const Partial& partial) {
     const std::string what = method_ == "zero" ? "z set to 0" : on_ == "eval" ? "z set to its mean over the items and tokens of the set" : "z set to its mean over the tokens of this input";
-    EvalResult base;
-    double loss_before = 0, p_before = 0;
-    if (set_) {
-      if (method_ == "mean") VITRINE_CHECK(find_means());
-      if (request_.edits.empty()) {
-        VITRINE_TRY(base, request_.workspace.base_evaluation(0, request_.progress));
-      } else {
-        VITRINE_TRY(base, evaluate(request_.workspace.model(), *set_, request_.edits, request_.progress));
-      }
-      out_.unit = "nats";
-      out_.how = what + "; rise of the mean cross entropy over " + fmt::format("{} items", set_->items());
-    } else {
-      VITRINE_TRY(const Tensor loss, input_loss(request_.workspace, *base_, target_));
-      VITRINE_TRY(const Prediction p, prediction_of(request_.workspace, *base_, -1));
-      loss_before = loss.item();
-      p_before = std::exp(log_softmax_of(p.logits)[static_cast<std::size_t>(target_)]);
-      out_.unit = on_ == "probability" ? "probability" : "nats";
-      out_.how = what + (on_ == "probability" ? "; fall of the probability of '" + p.label(target_) + "'" : "; rise of the loss of this input");
-    }
-    std::int64_t total = 0, done = 0;
-    for (const auto& m : tower_.mixers) total += m.heads;
-    // Later layers first: they reuse more of the unedited run, so that the picture fills in quickly.
-    for (auto m = tower_.mixers.rbegin(); m != tower_.mixers.rend(); ++m)
-      for (int h = 0; h < m->heads; ++h) {
-        const double fraction = static_cast<double>(done++) / static_cast<double>(total);
-        VITRINE_CHECK(request_.progress.step(fraction, fmt::format("head {}", head_name(m->layer, h))));
-        const auto at = static_cast<std::size_t>(m->layer * out_.heads + h);
-        if (set_) {
-          EditList edits = request_.edits;
-          edits.push_back(ablate(*m, h));
-          VITRINE_TRY(const EvalResult now, evaluate(request_.workspace.model(), *set_, edits, {}));
-          VITRINE_CHECK(score_eval(base, now, at));
-        } else {
-          VITRINE_CHECK(score_input(loss_before, p_before, *m, h, at));
-        }
-        if (partial) partial(out_, fraction);
-      }
+    return set_ ? ablation_on_set(what, partial) : ablation_on_input(what, partial);
+  }
+
+  Result<HeadImportance> ablation_on_set(const std::string& what, const Partial& partial) {
+    if (method_ == "mean") VITRINE_CHECK(find_means());
+    out_.unit = "nats";
+    out_.how = what + "; rise of the mean cross entropy over " + fmt::format("{} items", set_->items());
+    std::vector<EditList> variants{{}};   // the first: nothing more is changed
+    std::vector<std::size_t> places{0};
+    list_ablations(variants, places);
+    const auto fill = [&](const std::vector<EvalResult>& results) -> Status {
+      for (std::size_t v = 1; v < results.size(); ++v) VITRINE_CHECK(score_eval(results[0], results[v], places[v]));
+      return {};
+    };
+    const auto visit = [&](const std::vector<EvalResult>& so_far, double fraction) {
+      if (partial && fraction < 1 && fill(so_far)) partial(out_, fraction);
+    };
+    VITRINE_TRY(const auto results, evaluate_variants(request_.workspace.model(), *set_, request_.edits, variants, visit, request_.progress));
+    VITRINE_CHECK(fill(results));
+    return out_;
+  }
+
+  Result<HeadImportance> ablation_on_input(const std::string& what, const Partial& partial) {
+    VITRINE_TRY(const Tensor loss, input_loss(request_.workspace, *base_, target_));
+    VITRINE_TRY(const Prediction p, prediction_of(request_.workspace, *base_, -1));
+    const double loss_before = loss.item(), p_before = std::exp(log_softmax_of(p.logits)[static_cast<std::size_t>(target_)]);
+    out_.unit = on_ == "probability" ? "probability" : "nats";
+    out_.how = what + (on_ == "probability" ? "; fall of the probability of '" + p.label(target_) + "'" : "; rise of the loss of this input");
+    SweepRequest sweep_of{.inputs = request_.workspace.input().tensors, .edits = request_.edits, .parent = base_};
+    std::vector<std::size_t> places;
+    list_ablations(sweep_of.variants, places);
+    std::size_t done = 0;
+    const auto visit = [&](std::size_t v, const std::map<std::string, Tensor>& outputs) -> Status {
+      Run run;
+      run.inputs = sweep_of.inputs;
+      run.outputs = outputs;
+      VITRINE_CHECK(score_input(loss_before, p_before, run, places[v]));
+      const double fraction = static_cast<double>(++done) / static_cast<double>(places.size());
+      if (partial && done < places.size()) partial(out_, fraction);
+      return request_.progress.step(fraction, "heads");
+    };
+    VITRINE_CHECK(sweep(request_.workspace.model(), sweep_of, visit, request_.progress.silent()));
     return out_;
   }
 
@@ -297,7 +313,13 @@ Report report_of(const AnalysisRequest& request, const TowerInfo& tower, const H
 Result<Report> run_importance(const AnalysisRequest& request) {
   VITRINE_TRY(const TowerInfo* tower, tower_of(request));
   std::function<void(const HeadImportance&, double)> partial;
-  if (request.partial) partial = [&](const HeadImportance& so_far, double fraction) { request.partial(report_of(request, *tower, so_far, fraction)); };
+  auto last = std::chrono::steady_clock::now();
+  if (request.partial)
+    partial = [&](const HeadImportance& so_far, double fraction) {
+      if (std::chrono::steady_clock::now() - last < kBetweenPictures) return;
+      request.partial(report_of(request, *tower, so_far, fraction));
+      last = std::chrono::steady_clock::now();
+    };
   VITRINE_TRY(const HeadImportance found, head_importance(request, *tower, request.params["method"], request.params["on"], partial));
   return report_of(request, *tower, found, 1);
 }
