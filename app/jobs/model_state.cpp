@@ -52,6 +52,8 @@ views::ModelState model_state(const engine::Model& model) {
   std::error_code ignored;
   const fs::path folder = fs::is_directory(model.path(), ignored) ? model.path() : model.path().parent_path();
   out.has_eval_set = fs::exists(folder / "eval.safetensors", ignored);
+  const auto& heads = model.spec().heads;
+  out.predicts = out.takes_both || std::any_of(heads.begin(), heads.end(), [](const auto& h) { return h.output == "logits"; });
   for (const auto& tower : model.towers()) out.towers.push_back(tower_state(tower));
   for (const auto& book : model.codebooks()) out.codebooks.push_back(codebook_state(book));
   out.class_labels = model.class_labels();

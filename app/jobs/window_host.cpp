@@ -48,7 +48,17 @@ void WindowHost::select(const views::Selection& selection) {
 
 nlohmann::json WindowHost::view_settings(const QString& panel) const {
   const auto it = applied_.views.find(panel.toStdString());
-  return it == applied_.views.end() ? nlohmann::json() : it->second;
+  return kept_views_.over(applied_.model, panel.toStdString(), it == applied_.views.end() ? nlohmann::json() : it->second);
+}
+
+void WindowHost::keep_view(const QString& panel, const nlohmann::json& settings) {
+  if (model_) kept_views_.keep(applied_.model, panel.toStdString(), settings);
+}
+
+void WindowHost::set_kept_views(KeptViews kept) {
+  kept_views_ = std::move(kept);
+  if (model_ && applied_.model == kept_views_.model)
+    for (const auto& [panel, settings] : kept_views_.panels) emit view_changed(QString::fromStdString(panel));
 }
 
 RequestContext WindowHost::context(bool edited) const {

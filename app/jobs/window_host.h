@@ -11,6 +11,7 @@
 
 #include "app/jobs/backend.h"
 #include "app/jobs/engine_client.h"
+#include "app/jobs/kept_views.h"
 #include "app/jobs/session_keeper.h"
 #include "app/session/job_export.h"
 #include "views/panels/host.h"
@@ -36,6 +37,10 @@ class WindowHost : public views::Host {
   void cancel(const QString& tag) override;
   void act(const nlohmann::json& command) override;
   nlohmann::json view_settings(const QString& panel) const override;
+  void keep_view(const QString& panel, const nlohmann::json& settings) override;
+  /// For the session file.
+  [[nodiscard]] const KeptViews& kept_views() const { return kept_views_; }
+  void set_kept_views(KeptViews kept);
   const engine::AnalysisRegistry& analyses() const override { return backend_->analyses(); }
   void tell(const QString& sentence) override { emit told(sentence); }
 
@@ -85,6 +90,7 @@ class WindowHost : public views::Host {
   std::string wanted_model_;             ///< asked of the engine, or applied
   std::optional<engine::InputItem> wanted_input_;
   views::Selection selection_;
+  KeptViews kept_views_;
   QString own_view_;                     ///< panel whose own `set_view` is being performed
   std::map<std::string, StepId> own_steps_;   ///< last step by verb that this host performed and the engine may refuse
   std::map<QString, ShownAnalysis> asked_, shown_;

@@ -1,5 +1,6 @@
 #include "app/session/command.h"
 
+#include <cctype>
 #include <filesystem>
 #include <string_view>
 #include <vector>
@@ -139,14 +140,22 @@ std::string describe_input(const json& command) {
   return "Input " + (what.empty() ? std::string("cleared") : what);
 }
 
+/// "importance" as its tab says it; a panel that is not known here by its id.
+std::string panel_title(std::string id) {
+  if (id == "importance") return "Head importance";
+  if (id == "trajectory") return "Trajectories";
+  if (!id.empty()) id[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(id[0])));
+  return id;
+}
+
 std::string describe_settings(const json& command) {
   std::string keys;
   const json settings = command.value("settings", json::object());
   for (const auto& [key, value] : settings.items()) {
-    if (keys.size() > 40) return "View of " + text_or_empty(command, "panel") + ": " + keys + ", …";
+    if (keys.size() > 40) return panel_title(text_or_empty(command, "panel")) + ": " + keys + ", …";
     keys += (keys.empty() ? "" : ", ") + key + " " + shortened(value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, json::error_handler_t::replace), 16);
   }
-  return "View of " + text_or_empty(command, "panel") + ": " + keys;
+  return panel_title(text_or_empty(command, "panel")) + ": " + keys;
 }
 
 }  // namespace

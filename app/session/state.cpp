@@ -23,6 +23,7 @@ engine::Status apply(SessionState& state, const Command& command) {
     state.has_input = false;
     state.edits.clear();
     state.outputs.clear();
+    if (const auto analyses = state.views.find("analyses"); analyses != state.views.end()) analyses->second.erase("run");
   } else if (verb == "set_input") {
     Command input = command;
     input.erase("do");
@@ -43,6 +44,10 @@ engine::Status apply(SessionState& state, const Command& command) {
     if (!settings.is_object()) settings = nlohmann::json::object();
     settings.update(command["settings"]);
   } else {
+    // The analyses panel shows what was asked for last, also after undo and in a session that is opened.
+    if (verb == "analyse")
+      state.views["analyses"] = {{"analysis", command["analysis"]}, {"params", command.value("params", nlohmann::json::object())},
+                                 {"run", true}};
     Command output = command;
     if (command.value("edited", true) && !state.edits.empty()) output["edits"] = engine::edits_to_json(state.edits);
     state.outputs.push_back(std::move(output));

@@ -51,33 +51,30 @@ class StepDelegate : public QStyledItemDelegate {
   static double x_of(const QRect& box, int lane) { return box.left() + 14 + lane * kLane; }
 
   void draw_lines(QPainter& painter, const QRect& box, const JournalRow& row, const views::Shades& s) const {
-    const double middle = box.center().y() + 0.5;
-    painter.setPen(QPen(s.line, 1.5));
-    for (int lane : row.passing) painter.drawLine(QPointF(x_of(box, lane), box.top()), QPointF(x_of(box, lane), box.bottom() + 1));
-    const Step* step = model_.keeper().journal().find(row.id);
-    if (row.parent_row >= 0) {
-      QPainterPath path(QPointF(x_of(box, row.parent_lane), box.top()));
-      const QPointF dot(x_of(box, row.lane), middle);
-      path.cubicTo(QPointF(x_of(box, row.parent_lane), middle), QPointF(dot.x(), box.top()), dot);
-      painter.setPen(QPen(row.on_path ? s.accent : s.line, 1.5));
+    const QPointF dot(x_of(box, row.lane), box.center().y() + 0.5);
+    for (const JournalRow::Line& line : row.lines) {
+      const QPointF from = line.from < 0 ? dot : QPointF(x_of(box, line.from), box.top());
+      const QPointF to = line.to < 0 ? dot : QPointF(x_of(box, line.to), box.bottom() + 1);
+      const double middle = (from.y() + to.y()) / 2;
+      QPainterPath path(from);
+      path.cubicTo(QPointF(from.x(), middle), QPointF(to.x(), middle), to);
+      painter.setPen(QPen(line.on_path ? s.accent : line.beside ? s.warn : s.muted, 1.5));
+      painter.setBrush(Qt::NoBrush);
       painter.drawPath(path);
     }
-    if (step && !step->children.empty()) {
-      const bool active = row.on_path && model_.keeper().journal().at() != row.id;
-      painter.setPen(QPen(active ? s.accent : s.line, 1.5));
-      painter.drawLine(QPointF(x_of(box, row.lane), middle), QPointF(x_of(box, row.lane), box.bottom() + 1));
-    }
-    const bool current = model_.keeper().journal().at() == row.id;
-    painter.setPen(QPen(row.on_path ? s.accent : s.muted, 1.5));
-    painter.setBrush(current ? s.accent : s.base);
-    painter.drawEllipse(QPointF(x_of(box, row.lane), middle), current ? 4.5 : 3.5, current ? 4.5 : 3.5);
+    const auto& journal = model_.keeper().journal();
+    const bool current = journal.at() == row.id, second = journal.second() == row.id;
+    const QColor ink = row.on_path ? s.accent : row.beside ? s.warn : s.muted;
+    painter.setPen(QPen(ink, 1.5));
+    painter.setBrush(current ? s.accent : second ? s.warn : s.base);
+    painter.drawEllipse(dot, current || second ? 4.5 : 3.5, current || second ? 4.5 : 3.5);
   }
 
   void draw_words(QPainter& painter, const QStyleOptionViewItem& option, const QModelIndex& index, const JournalRow& row,
                   const views::Shades& s) const {
     const auto& journal = model_.keeper().journal();
     int lanes = row.lane;
-    for (int lane : row.passing) lanes = std::max(lanes, lane);
+    for (const auto& line : row.lines) lanes = std::max({lanes, line.from, line.to});
     QRect box = option.rect.adjusted(14 + lanes * kLane + 14, 0, -8, 0);
     const auto badge = [&](const QString& text, const QColor& colour) {
       const int width = option.fontMetrics.horizontalAdvance(text) + 12;
@@ -99,9 +96,9 @@ class StepDelegate : public QStyledItemDelegate {
     if (const auto name = journal.name_of(row.id); !name.empty())
       badge(option.fontMetrics.elidedText(QString::fromStdString(name), Qt::ElideRight, 120), s.muted);
     QFont font = option.font;
-    font.setWeight(journal.at() == row.id ? QFont::DemiBold : QFont::Normal);
+    font.setWeight(journal.at() == row.id || journal.second() == row.id ? QFont::DemiBold : QFont::Normal);
     painter.setFont(font);
-    painter.setPen(row.on_path ? s.text : s.muted);
+    painter.setPen(row.on_path || row.beside ? s.text : s.muted);
     painter.drawText(box, Qt::AlignLeft | Qt::AlignVCenter,
                      QFontMetrics(font).elidedText(index.data(Qt::DisplayRole).toString(), Qt::ElideRight, box.width()));
   }
@@ -113,46 +110,50 @@ class StepDelegate : public QStyledItemDelegate {
 
 std::vector<JournalRow> journal_rows(const Journal& journal) {
   std::vector<JournalRow> rows;
-  std::map<StepId, int> row_of, last_child_row;
-  std::map<StepId, int> lane_of;
-  std::set<StepId> path;
+  std::map<StepId, int> row_of;
+  std::set<StepId> path{0}, beside;
   for (StepId id : journal.path(journal.at())) path.insert(id);
-  path.insert(0);
-  int index = 0;
-  for (const auto& [id, step] : journal.steps()) row_of[id] = index++;
-  for (const auto& [id, step] : journal.steps())
-    if (!step.children.empty()) last_child_row[id] = row_of[step.children.back()];
-  // A lane is taken from the row of a step to the row of the last step of its line, or of the last branch off it.
-  std::map<int, int> taken_until;
-  const auto line_end = [&](StepId id) {
-    int end = row_of[id];
-    for (const Step* step = journal.find(id); step; step = step->children.empty() ? nullptr : journal.find(step->children.front()))
-      end = std::max({end, row_of[step->id], last_child_row.contains(step->id) ? last_child_row[step->id] : 0});
-    return end;
-  };
+  if (journal.second())
+    for (StepId id : journal.path(*journal.second())) beside.insert(id);
   for (const auto& [id, step] : journal.steps()) {
-    JournalRow row{id, 0, -1, 0, {}, path.contains(id)};
-    const int here = row_of[id];
-    if (step.parent >= 0) {
-      row.parent_row = row_of[step.parent];
-      row.parent_lane = lane_of[step.parent];
-      const bool first = journal.find(step.parent)->children.front() == id;
-      row.lane = row.parent_lane;
-      if (!first)
-        for (row.lane = 0; taken_until.contains(row.lane) && taken_until[row.lane] >= here; ++row.lane) {}
+    row_of[id] = static_cast<int>(rows.size());
+    rows.push_back({id, 0, {}, path.contains(id), beside.contains(id)});
+  }
+  // A lane is taken from the row beneath a branch's parent to the last step of its line of first children.
+  std::vector<std::vector<std::pair<int, int>>> taken{{}};
+  const auto line_end = [&](StepId id) {
+    const Step* step = journal.find(id);
+    while (!step->children.empty()) step = journal.find(step->children.front());
+    return row_of[step->id];
+  };
+  const auto is_free = [&](std::size_t lane, int from, int to) {
+    return std::none_of(taken[lane].begin(), taken[lane].end(), [&](const auto& t) { return t.first <= to && from <= t.second; });
+  };
+  taken[0].emplace_back(0, line_end(0));
+  for (const auto& [id, step] : journal.steps()) {
+    if (step.parent < 0) continue;
+    const int here = row_of[id], above = row_of[step.parent];
+    JournalRow& row = rows[static_cast<std::size_t>(here)];
+    const int parent_lane = rows[static_cast<std::size_t>(above)].lane;
+    row.lane = parent_lane;
+    if (journal.find(step.parent)->children.front() != id) {
+      std::size_t lane = 0;
+      while (lane < taken.size() && !is_free(lane, above + 1, line_end(id))) ++lane;
+      if (lane == taken.size()) taken.emplace_back();
+      taken[lane].emplace_back(above + 1, line_end(id));
+      row.lane = static_cast<int>(lane);
     }
-    lane_of[id] = row.lane;
-    taken_until[row.lane] = std::max(taken_until[row.lane], line_end(id));
-    rows.push_back(row);
+    const auto add = [&](int at, int from, int to) {
+      rows[static_cast<std::size_t>(at)].lines.push_back({from, to, row.on_path, row.beside});
+    };
+    add(above, -1, parent_lane);
+    for (int between = above + 1; between < here; ++between) add(between, between == above + 1 ? parent_lane : row.lane, row.lane);
+    add(here, here == above + 1 ? parent_lane : row.lane, -1);
   }
-  // Lines from a parent to a child pass the rows between them in the parent's lane.
-  for (const auto& row : rows)
-    for (int between = row.parent_row + 1; row.parent_row >= 0 && between < row_of[row.id]; ++between)
-      rows[static_cast<std::size_t>(between)].passing.push_back(row.parent_lane);
-  for (auto& row : rows) {
-    std::sort(row.passing.begin(), row.passing.end());
-    row.passing.erase(std::unique(row.passing.begin(), row.passing.end()), row.passing.end());
-  }
+  // The path that is worked on is drawn last, over the others.
+  for (auto& row : rows)
+    std::stable_sort(row.lines.begin(), row.lines.end(),
+                     [](const auto& a, const auto& b) { return 2 * a.on_path + a.beside < 2 * b.on_path + b.beside; });
   return rows;
 }
 

@@ -12,17 +12,23 @@ class QToolButton;
 
 namespace vitrine::app {
 
-/// A step as a row: where it stands in the drawn tree.
+/// A row of the journal: one act, its dot, and the lines through the row.
 struct JournalRow {
+  /// From a lane at the top edge to a lane at the bottom edge; both ends -1 at the dot.
+  struct Line {
+    int from = -1, to = -1;
+    bool on_path = false;           ///< leads to the main cursor
+    bool beside = false;            ///< leads to the second cursor
+  };
   StepId id = 0;
-  int lane = 0;                     ///< column of its dot
-  int parent_row = -1;
-  int parent_lane = 0;
-  std::vector<int> passing;         ///< lanes of lines that pass this row without a dot
+  int lane = 0;
+  std::vector<Line> lines;
   bool on_path = false;             ///< between the root and the main cursor
+  bool beside = false;              ///< between the root and the second cursor
 };
 
-/// Rows in the order the acts were made; the first child keeps its parent's lane, the others open a new one.
+/// Rows in the order the acts were made; the first child keeps its parent's lane, the others open a new one, which
+/// leaves the parent where the parent is.
 [[nodiscard]] std::vector<JournalRow> journal_rows(const Journal& journal);
 
 class JournalModel : public QAbstractListModel {

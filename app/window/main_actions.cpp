@@ -127,7 +127,7 @@ void MainWindow::show_palette() {
   for (const auto& [id, analysis] : services_.backend->analyses().entries())
     entries.push_back({QString::fromStdString(analysis->info().title), QStringLiteral("Analysis"), {},
                        QString::fromStdString(id + " " + analysis->info().summary), host_.model() != nullptr, [this, id = id] {
-                         host_.act({{"do", "set_view"}, {"panel", "analyses"}, {"settings", {{"analysis", id}}}});
+                         host_.act({{"do", "set_view"}, {"panel", "analyses"}, {"settings", {{"analysis", id}, {"run", false}}}});
                          emit host_.view_changed(QStringLiteral("analyses"));
                          bench_->raise_dock(QStringLiteral("analyses"));
                        }});

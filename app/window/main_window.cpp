@@ -25,6 +25,7 @@
 #include "app/window/theme.h"
 #include "app/window/workbench.h"
 #include "engine/tensor/guard.h"
+#include "views/panels/looks.h"
 
 namespace vitrine::app {
 
@@ -180,6 +181,9 @@ void MainWindow::connect_session() {
   connect(&host_, &WindowHost::refused, banner_, &Banner::show_error);
   connect(&host_, &WindowHost::told, this, [this](const QString& sentence) { status_->showMessage(sentence, 8000); });
   connect(&host_, &views::Host::model_changed, this, &MainWindow::on_model_changed);
+  connect(&host_, &views::Host::view_changed, this, [this](const QString& panel) {
+    if (panel == QLatin1String("analyses")) raise_analysed();
+  });
   connect(&host_, &views::Host::input_changed, banner_, &Banner::dismiss);
   connect(banner_, &Banner::accepted, this, [this] {
     if (recovered_.empty()) return;
@@ -238,17 +242,37 @@ void MainWindow::on_session_replaced() {
   const auto preset = layout.find("preset");
   preset_chosen_ = preset != layout.end() && preset->is_string();
   if (preset_chosen_) bench_->apply_preset(QString::fromStdString(preset->get<std::string>()));
-  const auto docks = layout.find("docks");
-  if (docks != layout.end() && docks->is_string())
-    bench_->restoreState(QByteArray::fromBase64(QByteArray::fromStdString(docks->get<std::string>())));
   if (!keeper_.path().empty()) remember_recent(QString::fromStdString(keeper_.path().string()));
   follow_second();
+  const auto docks = layout.find("docks");
+  if (docks != layout.end() && docks->is_string())
+    bench_->restore_docks(QByteArray::fromBase64(QByteArray::fromStdString(docks->get<std::string>())));
+  QStringList raised;
+  if (const auto names = layout.find("raised"); names != layout.end() && names->is_array())
+    for (const auto& name : *names)
+      if (name.is_string()) raised << QString::fromStdString(name.get<std::string>());
+  bench_->raise_tabs(raised);
+  const auto views = [&layout](const char* key) {
+    return KeptViews::from_json(layout.is_object() ? layout.value(key, nlohmann::json()) : nlohmann::json());
+  };
+  host_.set_kept_views(views("views"));
+  if (second_) second_->set_kept_views(views("views_b"));
+  raise_analysed();
   refresh_title();
   refresh_actions();
 }
 
 nlohmann::json MainWindow::layout() const {
-  return {{"preset", bench_->preset().toStdString()}, {"docks", bench_->saveState().toBase64().toStdString()}};
+  nlohmann::json out = {{"preset", bench_->preset().toStdString()}, {"docks", bench_->saveState().toBase64().toStdString()},
+                        {"views", host_.kept_views().to_json()}};
+  if (second_) out["views_b"] = second_->kept_views().to_json();
+  return out;
+}
+
+/// Where the journal stands at an analysis, its report is in front.
+void MainWindow::raise_analysed() {
+  const Step* here = keeper_.journal().find(keeper_.journal().at());
+  if (here && here->command.is_object() && here->command.value("do", "") == "analyse") bench_->raise_tabs({QStringLiteral("analyses")});
 }
 
 /// Docks of the second branch exist while there is one.
@@ -262,15 +286,27 @@ void MainWindow::follow_second() {
       views::Panel* made = panel.release();
       bench_->add(QStringLiteral("b_") + made->id(), QStringLiteral("B: ") + made->title(), made);
     }
-    preset_before_compare_ = bench_->preset();
+    preset_before_compare_ = bench_->preset() == QLatin1String("Compare") ? QString() : bench_->preset();
+    mark_first(true);
     bench_->apply_preset(QStringLiteral("Compare"), false);
   } else {
+    mark_first(false);
     for (const QString& id : std::vector<QString>(bench_->ids()))
       if (id.startsWith(QLatin1String("b_"))) bench_->remove(id);
     second_.reset();
     bench_->apply_preset(preset_before_compare_.isEmpty() ? QStringLiteral("Text") : preset_before_compare_);
   }
   refresh_actions();
+}
+
+/// Beside "B: Attention" the other one is "A: Attention".
+void MainWindow::mark_first(bool on) {
+  for (const QString& id : bench_->ids())
+    if (bench_->dock(QStringLiteral("b_") + id)) {
+      QString title = bench_->dock(id)->windowTitle();
+      if (title.startsWith(QLatin1String("A: "))) title.remove(0, 3);
+      bench_->dock(id)->setWindowTitle(on ? QStringLiteral("A: ") + title : title);
+    }
 }
 
 void MainWindow::refresh_title() {
@@ -326,6 +362,7 @@ void MainWindow::apply_settings(const Settings& settings) {
   settings_ = settings;
   keeper_.set_autosave(settings.autosave);
   host_.set_samples(settings.samples);
+  views::set_default_color_map(settings.color_map.toStdString());
   if (settings.threads > 0 && settings.threads != engine::threads()) engine::set_threads(settings.threads);
   set_theme(settings.dark);
 }

@@ -98,7 +98,9 @@ class MainWindow : public QMainWindow {
   void check_hash();
   void on_session_replaced();
   void follow_second();
+  void mark_first(bool on);
   void choose_preset_for_model();
+  void raise_analysed();
   void apply_settings(const Settings& settings);
   nlohmann::json layout() const;
 

@@ -1,9 +1,13 @@
 #include "app/window/pages.h"
 
+#include <algorithm>
+
 #include <QCheckBox>
+#include <QComboBox>
 #include <QDialogButtonBox>
 #include <QFormLayout>
 #include <QHeaderView>
+#include <QImage>
 #include <QLabel>
 #include <QScrollArea>
 #include <QSettings>
@@ -15,6 +19,8 @@
 #include "app/window/status_strip.h"
 #include "engine/core/version.h"
 #include "views/panels/controls.h"
+#include "views/panels/form.h"
+#include "views/panels/looks.h"
 #include "views/panels/style.h"
 
 namespace vitrine::app {
@@ -34,6 +40,17 @@ void close_button(QDialog* dialog, QVBoxLayout* column) {
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close);
   QObject::connect(buttons, &QDialogButtonBox::rejected, dialog, &QDialog::reject);
   column->addWidget(buttons);
+}
+
+/// The map from low to high, as it lies in the list.
+QIcon swatch(const QString& map) {
+  const views::ColorTable table = views::color_table(map.toStdString());
+  QImage strip(256, 1, QImage::Format_RGB32);
+  for (int x = 0; x < 256; ++x) {
+    const auto& rgb = table[static_cast<std::size_t>(x)];
+    strip.setPixel(x, 0, qRgb(rgb[0], rgb[1], rgb[2]));
+  }
+  return QPixmap::fromImage(strip.scaled(96, 12));
 }
 
 QString joined(const std::vector<std::string>& words) {
@@ -128,6 +145,7 @@ Settings Settings::load() {
   const QSettings kept;
   Settings out;
   out.dark = kept.value(QStringLiteral("dark"), out.dark).toBool();
+  out.color_map = kept.value(QStringLiteral("color_map"), out.color_map).toString();
   out.threads = kept.value(QStringLiteral("threads"), out.threads).toInt();
   out.autosave = kept.value(QStringLiteral("autosave"), out.autosave).toBool();
   out.samples = kept.value(QStringLiteral("samples"), out.samples).toBool();
@@ -137,6 +155,7 @@ Settings Settings::load() {
 void Settings::save() const {
   QSettings kept;
   kept.setValue(QStringLiteral("dark"), dark);
+  kept.setValue(QStringLiteral("color_map"), color_map);
   kept.setValue(QStringLiteral("threads"), threads);
   kept.setValue(QStringLiteral("autosave"), autosave);
   kept.setValue(QStringLiteral("samples"), samples);
@@ -158,6 +177,16 @@ SettingsPage::SettingsPage(const Settings& settings, QWidget* parent) : QDialog(
     announce();
   });
   form->addRow(QStringLiteral("Theme"), theme);
+  auto* maps = new QComboBox;
+  maps->setObjectName(QStringLiteral("color_map"));
+  maps->setIconSize({96, 12});
+  for (const QString& name : views::sequential_maps()) maps->addItem(swatch(name), views::spoken(name.toStdString()), name);
+  maps->setCurrentIndex(std::max(0, maps->findData(settings_.color_map)));
+  connect(maps, &QComboBox::currentIndexChanged, this, [this, announce, maps] {
+    settings_.color_map = maps->currentData().toString();
+    announce();
+  });
+  form->addRow(QStringLiteral("Colour map"), maps);
   auto* threads = new QSpinBox;
   threads->setRange(0, 256);
   threads->setSpecialValueText(QStringLiteral("all"));

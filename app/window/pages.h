@@ -26,6 +26,7 @@ class ShortcutSheet : public QDialog {
 /// What is kept between starts.
 struct Settings {
   bool dark = true;
+  QString color_map = QStringLiteral("viridis");
   int threads = 0;          ///< 0: as many as the machine has
   bool autosave = true;
   bool samples = true;      ///< a model opened without an input starts with a sample

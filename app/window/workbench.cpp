@@ -19,24 +19,24 @@ QString arrangement_key(const QString& preset) { return QStringLiteral("arrangem
 const std::vector<LayoutPreset>& layout_presets() {
   static const std::vector<LayoutPreset> kPresets = {
       {"Text",
-       {{24, {{"input"}, {"heads", "card"}}, {46, 54}},
+       {{24, {{"input"}, {"heads", "card"}}, {50, 50}},
         {46, {{"attention", "trajectory", "analyses"}}, {1}},
         {30, {{"importance", "pruning", "codebook"}, {"journal"}}, {64, 36}}}},
       {"Image",
        {{26, {{"input", "card"}, {"journal"}}, {66, 34}},
         {44, {{"attention", "trajectory", "analyses"}}, {1}},
-        {30, {{"heads"}, {"importance", "pruning"}}, {50, 50}}}},
+        {30, {{"heads"}, {"importance", "pruning"}}, {44, 56}}}},
       {"Prune",
-       {{24, {{"input", "card"}, {"heads"}, {"journal"}}, {34, 36, 30}},
+       {{24, {{"input", "card"}, {"heads"}, {"journal"}}, {44, 32, 24}},
         {40, {{"importance", "analyses"}, {"attention"}}, {52, 48}},
         {36, {{"pruning"}}, {1}}}},
       {"Codebook",
-       {{24, {{"input"}, {"heads", "card"}}, {46, 54}},
+       {{24, {{"input"}, {"heads", "card"}}, {50, 50}},
         {46, {{"codebook", "analyses"}}, {1}},
         {30, {{"attention", "pruning"}, {"journal"}}, {60, 40}}}},
       {"Compare",
-       {{40, {{"attention", "heads", "pruning"}, {"input"}}, {68, 32}},
-        {40, {{"b_attention", "b_heads", "b_pruning"}, {"b_input"}}, {68, 32}},
+       {{40, {{"attention", "heads", "pruning"}, {"input"}}, {58, 42}},
+        {40, {{"b_attention", "b_heads", "b_pruning"}, {"b_input"}}, {58, 42}},
         {20, {{"journal"}}, {1}}}},
   };
   return kPresets;
@@ -95,6 +95,7 @@ void Workbench::apply_preset(const QString& name, bool as_left) {
   if (preset_ == name && as_left) return;
   if (!preset_.isEmpty() && isVisible() && !size_pending_) keep_arrangement();
   preset_ = name;
+  raised_.clear();
   if (!as_left) QSettings().remove(arrangement_key(name));
   const QByteArray left = QSettings().value(arrangement_key(name)).toByteArray();
   size_pending_ = false;
@@ -157,6 +158,7 @@ void Workbench::schedule_titles() {
 
 /// A tab says what a title bar would say again: only docks that stand alone have one.
 void Workbench::refresh_titles() {
+  for (QTabBar* tabs : findChildren<QTabBar*>(Qt::FindDirectChildrenOnly)) tabs->setDrawBase(false);
   for (const auto& [id, dock] : docks_) {
     const bool tabbed = !dock->isFloating() && !tabifiedDockWidgets(dock).isEmpty();
     if (tabbed == (dock->titleBarWidget() != nullptr)) continue;
@@ -192,13 +194,32 @@ void Workbench::share_space(const LayoutPreset& preset) {
           dock->raise();
           break;
         }
+  raise_tabs(raised_);
+}
+
+void Workbench::raise_tabs(const QStringList& ids) {
+  raised_ = ids;
+  if (size_pending_ || !isVisible()) return;
+  for (const QString& id : ids)
+    if (QDockWidget* dock = this->dock(id)) {
+      dock->show();
+      dock->raise();
+    }
+}
+
+bool Workbench::restore_docks(const QByteArray& state) {
+  if (!restoreState(state)) return false;
+  size_pending_ = false;
+  return true;
 }
 
 void Workbench::showEvent(QShowEvent* event) {
   QMainWindow::showEvent(event);
-  if (size_pending_) QTimer::singleShot(0, this, &Workbench::share_pending);
+  if (size_pending_)
+    QTimer::singleShot(0, this, &Workbench::share_pending);
+  else
+    QTimer::singleShot(0, this, [this] { raise_tabs(raised_); });
 }
-
 
 void Workbench::keep_arrangement() { QSettings().setValue(arrangement_key(preset_), saveState()); }
 

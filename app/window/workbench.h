@@ -48,6 +48,10 @@ class Workbench : public QMainWindow {
   /// Remembers the arrangement of the present preset in the settings.
   void keep_arrangement();
   void raise_dock(const QString& id);
+  /// Tabs that are in front of their neighbours once the present preset is laid out; the keyboard stays where it is.
+  void raise_tabs(const QStringList& ids);
+  /// What `saveState` gave, instead of the preset's own arrangement. False: it is of other docks.
+  bool restore_docks(const QByteArray& state);
   void focus_next_dock(int direction);
 
  signals:
@@ -66,6 +70,7 @@ class Workbench : public QMainWindow {
   std::vector<QString> ids_;
   std::map<QString, QDockWidget*> docks_;
   QString preset_;
+  QStringList raised_;   ///< by `raise_tabs`, until the next preset
   bool size_pending_ = false, titles_pending_ = false;
 };
 

@@ -16,7 +16,9 @@ constexpr double kGap = 5;
 constexpr double kLeft = 46;
 constexpr double kTop = 42;
 constexpr double kRight = 12;
-constexpr double kSmallest = 30;
+constexpr double kSmallest = 16;   ///< to which thumbnails shrink so that all heads are side by side
+constexpr double kReadable = 20;   ///< to which they shrink so that all layers are in sight
+constexpr double kScrolled = 44;   ///< where that is not enough and layers are scrolled
 constexpr double kLargest = 148;
 constexpr std::int64_t kMostHeads = 1 << 16;
 constexpr HeadPlace kNone{-1, -1};
@@ -63,10 +65,11 @@ void HeadGridCanvas::measure_ranges() {
   ranges_.clear();
   if (report_ == nullptr) return;
   const std::vector<float>& all = report_->arrays.front().values;
-  shared_range_ = ColorScale::fit(all, false, settings_.log);
+  signed_ = std::any_of(all.begin(), all.end(), [](float v) { return v < 0; });
+  shared_range_ = ColorScale::fit(all, signed_, settings_.log);
   const auto size = static_cast<std::size_t>(queries_) * static_cast<std::size_t>(keys_);
   for (std::size_t i = 0; i < exists_.size(); ++i) {
-    ranges_.push_back(ColorScale::fit({all.data() + i * size, size}, false, settings_.log));
+    ranges_.push_back(ColorScale::fit({all.data() + i * size, size}, signed_, settings_.log));
   }
 }
 
@@ -129,7 +132,7 @@ void HeadGridCanvas::lay_out() {
   if (layers_ == 0) return;
   const double wide = (width() - kLeft - kRight) / heads_ - kGap;
   const double tall = (height() - kTop - kRight) / layers_ - kGap;
-  cell_ = std::clamp(std::floor(std::min(wide, tall)), kSmallest, kLargest);
+  cell_ = std::clamp(std::floor(std::min(wide, tall >= kReadable ? tall : kScrolled)), kSmallest, kLargest);
   cell_ = std::clamp(std::floor(cell_ * size_factor_), kSmallest, 2 * kLargest);
   clamp_scroll();
 }

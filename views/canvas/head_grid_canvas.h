@@ -18,6 +18,7 @@ namespace vitrine::views {
 
 struct HeadGridSettings {
   ColorTable table = grey_table();
+  ColorTable diverging_table = grey_table();  ///< for maps with values below zero
   bool own_range = true;  ///< each head in the range of its own values; otherwise one range for all
   bool log = false;
 };
@@ -100,6 +101,7 @@ class HeadGridCanvas : public CanvasWidget {
   std::vector<ColorScale> ranges_;
   std::vector<char> exists_;
   ColorScale shared_range_;
+  bool signed_ = false;  ///< some value is below zero: ranges are centred on it
   HeadPlace current_{-1, -1}, compared_{-1, -1}, hover_{-1, -1};
   std::set<HeadPlace> brushed_, pruned_;
 

@@ -37,7 +37,7 @@ std::vector<std::uint32_t> HeadGridCanvas::coloured(int layer, int head, int hal
   rgba.reserve(level.values.size());
   for (const float v : level.values) {
     const int i = scale.index(v);
-    const auto& rgb = settings_.table[static_cast<std::size_t>(std::max(i, 0))];
+    const auto& rgb = (signed_ ? settings_.diverging_table : settings_.table)[static_cast<std::size_t>(std::max(i, 0))];
     rgba.push_back(i < 0 ? color(theme().surface) : pack_rgb(rgb[0], rgb[1], rgb[2]));
   }
   return rgba;

@@ -397,7 +397,8 @@ void ImageOverlayCanvas::draw_legend(ImDrawList& list) {
   const float zero = bar - 6 - measure(lo, style).x;
   text(list, {zero, y + 7 - line / 2}, lo, style, color(theme().muted));
   TextStyle name = text_style(0.92);
-  name.max_width = std::max(20.0F, zero - 12 - static_cast<float>(at.left()));
+  name.max_width = zero - 12 - static_cast<float>(at.left());
+  if (measure(what, name).x > name.max_width) return;
   text(list, {static_cast<float>(at.left()), y + 7 - line / 2}, what, name, color(theme().muted));
 }
 

@@ -30,6 +30,13 @@ Font label_font_for(const Style& style, double pitch) {
   return font;
 }
 
+/// "importance (nats)" loses its unit before its letters.
+static std::string fit_title(const Sheet& sheet, const std::string& title, double room, const Font& font) {
+  const auto unit = title.rfind(" (");
+  if (sheet.width(title, font) <= room || unit == std::string::npos) return elide(title, room, font, sheet.measure);
+  return elide(title.substr(0, unit), room, font, sheet.measure);
+}
+
 void draw_row_axis(Sheet& sheet, const LabelAxis& axis, double x, double top, double height) {
   const Font font = axis.font, heading = sheet.style.label_font();
   const double room = axis.room - (axis.title.empty() ? 0 : line_height(heading));
@@ -61,8 +68,10 @@ void draw_column_axis(Sheet& sheet, const LabelAxis& axis, double y, double left
 }
 
 double color_bar_room(const Sheet& sheet, const ValueRange& range) {
+  // A low bar has fewer ticks, and those may have more digits.
   double wide = 0;
-  for (const auto& tick : ticks(range, 5)) wide = std::max(wide, sheet.width(tick.label, sheet.style.label_font()));
+  for (int wanted = 2; wanted <= 6; ++wanted)
+    for (const auto& tick : ticks(range, wanted)) wide = std::max(wide, sheet.width(tick.label, sheet.style.label_font()));
   return wide + 6;
 }
 
@@ -85,7 +94,7 @@ void draw_color_bar(Sheet& sheet, const ColorMap& map, const ValueRange& range, 
   }
   if (title.empty()) return;
   const double x = box.right() + color_bar_room(sheet, range) + font.size;
-  sheet.text({x, box.y + box.h / 2}, elide(title, std::max(box.h, 60.0), font, sheet.measure), font, sheet.style.muted,
+  sheet.text({x, box.y + box.h / 2}, fit_title(sheet, title, std::max(box.h, 60.0), font), font, sheet.style.muted,
              Anchor::Middle, -90);
 }
 
@@ -131,8 +140,8 @@ void draw_axes(Sheet& sheet, const NumberAxes& axes, const Box& plot) {
              style.muted, Anchor::Middle);
   double wide = 0;
   for (const auto& tick : axes.y_ticks) wide = std::max(wide, sheet.width(tick.label, font));
-  sheet.text({plot.x - wide - 10 - font.size * 0.25, plot.y + plot.h / 2}, axes.y_title, font, style.muted,
-             Anchor::Middle, -90);
+  sheet.text({plot.x - wide - 10 - font.size * 0.25, plot.y + plot.h / 2}, fit_title(sheet, axes.y_title, std::max(plot.h + 2 * font.size, 40.0), font), font,
+             style.muted, Anchor::Middle, -90);
 }
 
 }  // namespace vitrine::views

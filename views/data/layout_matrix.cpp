@@ -113,7 +113,7 @@ double draw_cells(Sheet& sheet, const engine::Report& report, const Cells& cells
   const int most_h = sheet.options.full_raster ? 4096 : positive(std::min(4096.0, frame.full.h));
   auto item = make_cells(cells, range, map, sheet.style.missing, most_w, most_h);
   item.box = frame.full;
-  item.gap = cells.rows * cells.cols <= 600 && frame.rows.pitch > 12 ? 1 : 0;
+  item.gap = cells.rows * cells.cols <= 600 && frame.rows.pitch > 12 && frame.cols.pitch > 6 ? 1 : 0;
   sheet.clip(frame.plot);
   sheet.list.items.emplace_back(item);
   draw_values(sheet, cells, frame, item);

@@ -37,15 +37,22 @@ class AnalysesPanel : public FramedPanel {
     report_.reset();
     view_->set_report(nullptr);
     ran_ = false;
+    settings_changed(host().view_settings(id()));
   }
 
-  /// `{"analysis": id}` chooses one, as the command palette does.
+  /// `{"analysis": id}` chooses one, as the command palette does; with `params` and `run` it is also run, as an
+  /// `analyse` act of the journal does.
   void settings_changed(const nlohmann::json& settings) override {
     const auto chosen = settings.is_object() ? settings.find("analysis") : settings.end();
     if (!settings.is_object() || chosen == settings.end() || !chosen->is_string()) return;
     search_->clear();
     for (int i = 0; i < list_->count(); ++i)
       if (list_->item(i)->data(Qt::UserRole).toString().toStdString() == chosen->get<std::string>()) list_->setCurrentRow(i);
+    if (const auto params = settings.find("params"); params != settings.end()) form_->set_values(*params);
+    if (!settings.contains("run") || settings["run"] != true || current_id().toStdString() != *chosen) return;
+    ran_ = true;
+    note_->setText({});
+    schedule_refresh();
   }
 
   void refresh() override {
@@ -53,7 +60,7 @@ class AnalysesPanel : public FramedPanel {
     if (!host().model()) return show_empty(tr("Open a model; then choose an analysis, set its parameters and run it."));
     show_body();
     // Only what was run once follows the input and the edits: a form that is being filled in computes nothing.
-    if (ran_) run();
+    if (ran_ && (host().input() || !needs_input())) run();
   }
 
   void answered(const QString&, std::shared_ptr<const engine::Report> report) override {
@@ -155,6 +162,11 @@ class AnalysesPanel : public FramedPanel {
     view_->set_report(nullptr);
     show_verified(nullptr);
     note_->setText(tr("Set the parameters and press Run, or double-click the analysis."));
+  }
+
+  bool needs_input() const {
+    const auto* found = host().analyses().find(current_id().toStdString());
+    return found && (*found)->info().needs_input;
   }
 
   void run() {

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QToolButton>
@@ -8,6 +10,7 @@
 #include "views/panels/frame.h"
 #include "views/panels/head_spin.h"
 #include "views/panels/look_menu.h"
+#include "views/panels/looks.h"
 #include "views/panels/panels.h"
 #include "views/panels/part_edits.h"
 #include "views/panels/style.h"
@@ -52,6 +55,7 @@ class AttentionPanel : public FramedPanel {
     if (!model) return show_empty(tr("Open a model to look at its attention."));
     if (!host().input()) return show_empty(tr("Give the model an input: type a text, drop an image or take a sample."));
     show_body();
+    restore_places();
     fit_controls(*model);
     const HeadRef head = host().selection().head;
     asked_head_ = head;
@@ -89,11 +93,15 @@ class AttentionPanel : public FramedPanel {
   void selection_moved() override {
     const Selection& selection = host().selection();
     head_->set_place(selection.head.layer, selection.head.head);
+    keep_selection();
     if (selection.head != asked_head_ || selection.compare != asked_compare_) return schedule_refresh();
     view_->set_selection(selection.token, selection.key);
   }
 
-  void theme_moved() override { view_->follow_theme(); }
+  void theme_moved() override {
+    view_->follow_theme();
+    settings_changed(host().view_settings(id()));
+  }
 
   void settings_changed(const nlohmann::json& settings) override {
     const AttentionLook before = look_;
@@ -103,6 +111,7 @@ class AttentionPanel : public FramedPanel {
     chosen_mode_ = mode == "lines" ? 1 : mode == "overlay" ? 2 : mode == "matrix" ? 0 : -1;
     const std::string source = settings.is_object() ? settings.value("source", std::string("head")) : "head";
     source_->set_current(source == "rollout" ? 2 : source == "mean" ? 1 : 0);
+    restore_head(settings);
     if (const ModelState* model = host().model()) fit_controls(*model);
     show_maps();
     if (before.hide_first != look_.hide_first || source != shown_source_) schedule_refresh();
@@ -199,6 +208,63 @@ class AttentionPanel : public FramedPanel {
     settings_changed(host().view_settings(id()));
   }
 
+  /// What is looked at is no act, but a session that is opened again shows it.
+  void keep_selection() {
+    const ModelState* model = host().model();
+    if (!model) return;
+    const Selection& s = host().selection();
+    const auto place = [](const HeadRef& head) { return nlohmann::json{{"layer", head.layer}, {"head", head.head}}; };
+    nlohmann::json kept = place(s.head);
+    kept["tower"] = s.head.tower;
+    kept["cross"] = s.head.cross;
+    kept["compare"] = s.compare ? place(*s.compare) : nlohmann::json();
+    if (!restoring_) kept["query"] = s.token, kept["key"] = s.key;
+    host().keep_view(id(), kept);
+  }
+
+  /// The head that the settings name, if the model has it.
+  std::optional<HeadRef> head_from(const nlohmann::json& settings, HeadRef base) const {
+    const auto whole = [&](const char* key) { return settings.contains(key) && settings[key].is_number_integer(); };
+    if (!settings.is_object() || !whole("layer") || !whole("head")) return {};
+    if (settings.contains("tower") && settings["tower"].is_string()) base.tower = settings["tower"];
+    if (settings.contains("cross") && settings["cross"].is_boolean()) base.cross = settings["cross"];
+    base.layer = settings["layer"];
+    base.head = settings["head"];
+    const TowerState* tower = host().model() ? find_tower(*host().model(), base.tower) : nullptr;
+    if (!tower) return {};
+    const auto& heads = base.cross ? tower->cross_heads_per_layer : tower->heads_per_layer;
+    if (base.layer < 0 || base.layer >= static_cast<int>(heads.size())) return {};
+    if (base.head < 0 || base.head >= heads[static_cast<std::size_t>(base.layer)]) return {};
+    return base;
+  }
+
+  void restore_head(const nlohmann::json& settings) {
+    const auto head = head_from(settings, {});
+    if (!head) return;
+    restoring_ = settings;
+    with_selection([&](Selection& s) {
+      if (s.head != *head) s.compare.reset();
+      s.head = *head;
+      if (settings.contains("compare")) s.compare = head_from(settings["compare"], {.tower = head->tower, .cross = head->cross});
+    });
+  }
+
+  /// Token positions mean something only once the input is there.
+  void restore_places() {
+    if (!restoring_) return;
+    const nlohmann::json settings = *std::exchange(restoring_, std::nullopt);
+    const auto place = [&](const char* key) {
+      return settings.contains(key) && settings[key].is_number_integer() ? settings[key].get<int>() : -1;
+    };
+    int tokens = 0;
+    for (const auto& tower : host().input()->towers)
+      if (tower.prefix == host().selection().head.tower) tokens = static_cast<int>(tower.tokens.size());
+    with_selection([&](Selection& s) {
+      if (place("query") >= 0 && place("query") < tokens) s.token = place("query");
+      if (place("key") >= 0 && place("key") < tokens) s.key = place("key");
+    });
+  }
+
   int shown_head(const HeadRef& head) const { return source_->current() == 1 ? -1 : head.head; }
 
   nlohmann::json attention_params(const HeadRef& head, int index) const {
@@ -222,6 +288,7 @@ class AttentionPanel : public FramedPanel {
     for (int n : tower->cross_heads_per_layer) crosses |= n > 0;
     cross_->setVisible(crosses);
     cross_->setChecked(selection.head.cross);
+    difference_->setVisible(!host().edits().empty());
     difference_->setEnabled(!host().edits().empty() && source_->current() != 2);
   }
 
@@ -234,7 +301,7 @@ class AttentionPanel : public FramedPanel {
     // An overlay and lines show strengths; a signed difference needs the matrix.
     if (difference) mode = 0;
     mode_->set_current(mode);
-    view_->set_look(look_, difference);
+    view_->set_look(look_, difference || (map_ && is_signed(*map_)));
     view_->set_names(name_of(asked_head_), asked_compare_ ? name_of(*asked_compare_) : QString());
     view_->set_reports(map_, compared_);
     view_->set_mode(static_cast<AttentionView::Mode>(mode));
@@ -259,6 +326,7 @@ class AttentionPanel : public FramedPanel {
 
   AttentionLook look_;
   int chosen_mode_ = -1;
+  std::optional<nlohmann::json> restoring_;   ///< settings whose token positions wait for the input
   std::string shown_source_ = "head";
   HeadRef asked_head_;
   std::optional<HeadRef> asked_compare_;

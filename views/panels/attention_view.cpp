@@ -95,7 +95,7 @@ void AttentionView::fill() {
   if (mode_ == Matrix) {
     MapSettings settings = map_->settings();
     settings.table = color_table(look_.map);
-    settings.diverging_table = color_table(shades(*this).dark ? "dusk" : "balance");
+    settings.diverging_table = diverging_table(*this);
     settings.log = look_.log;
     settings.diverging = diverging_;
     settings.lo = look_.manual ? std::optional<float>(static_cast<float>(look_.lo)) : std::nullopt;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/report/report.h"
+#include "views/panels/looks.h"
 
 namespace vitrine::views {
 
@@ -16,7 +17,7 @@ class ImageOverlayCanvas;
 
 /// How one map is drawn; kept as the settings of the attention panel.
 struct AttentionLook {
-  std::string map = "viridis";
+  std::string map = default_color_map();
   bool manual = false;
   double lo = 0, hi = 1;
   bool log = false;

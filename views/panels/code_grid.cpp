@@ -6,6 +6,7 @@
 #include <QApplication>
 #include <QHeaderView>
 #include <QPainter>
+#include <QResizeEvent>
 #include <QStyledItemDelegate>
 
 #include "views/panels/style.h"
@@ -110,6 +111,7 @@ CodeGrid::CodeGrid(QWidget* parent) : QTableView(parent), model_(new CodeGridMod
   horizontalHeader()->setDefaultSectionSize(52);
   horizontalHeader()->setMinimumSectionSize(28);
   horizontalHeader()->setHighlightSections(false);
+  horizontalHeader()->setTextElideMode(Qt::ElideRight);
   verticalHeader()->setDefaultSectionSize(24);
   verticalHeader()->setMinimumSectionSize(24);
   verticalHeader()->setHighlightSections(false);
@@ -121,6 +123,27 @@ void CodeGrid::set_report(std::shared_ptr<const engine::Report> report) {
   quiet_ = true;
   model_->set(std::move(report));
   quiet_ = false;
+  fit_columns();
+}
+
+/// As wide as the tokens need; a short text fills the width.
+void CodeGrid::fit_columns() {
+  const int columns = model_->columnCount();
+  if (columns == 0) return;
+  std::vector<int> widths;
+  int all = 0;
+  for (int c = 0; c < columns; ++c) {
+    const QString token = model_->headerData(c, Qt::Horizontal, Qt::DisplayRole).toString();
+    widths.push_back(std::clamp(fontMetrics().horizontalAdvance(token) + 18, 48, 120));
+    all += widths.back();
+  }
+  const int more = std::clamp((viewport()->width() - all) / columns, 0, 40);
+  for (int c = 0; c < columns; ++c) setColumnWidth(c, widths[static_cast<std::size_t>(c)] + more);
+}
+
+void CodeGrid::resizeEvent(QResizeEvent* event) {
+  QTableView::resizeEvent(event);
+  if (event->size().width() != event->oldSize().width()) fit_columns();
 }
 
 void CodeGrid::set_selection(int codebook, int code, int token) {

@@ -28,8 +28,10 @@ class CodeGrid : public QTableView {
 
  protected:
   void currentChanged(const QModelIndex& current, const QModelIndex& previous) override;
+  void resizeEvent(QResizeEvent* event) override;
 
  private:
+  void fit_columns();
   CodeGridModel* model_;
   bool quiet_ = false;
 };

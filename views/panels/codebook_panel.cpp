@@ -47,6 +47,7 @@ class CodebookPanel : public FramedPanel {
     grid_->set_report(nullptr);
     for (ReportTable* table : {found_table_, contexts_table_, effect_table_, features_table_}) table->clear();
     asked_book_ = asked_code_ = -1;
+    settings_changed(host().view_settings(id()));
   }
 
   void refresh() override {
@@ -103,6 +104,7 @@ class CodebookPanel : public FramedPanel {
     }
     const auto& book = model->codebooks[static_cast<std::size_t>(selection.codebook)];
     code_title_->setText(tr("%1 · code %2").arg(QString::fromStdString(book.title)).arg(selection.code));
+    host().keep_view(id(), {{"codebook", selection.codebook}, {"code", selection.code}});
     show_forced();
     if (selection.codebook == asked_book_ && selection.code == asked_code_) return;
     asked_book_ = selection.codebook;
@@ -111,6 +113,20 @@ class CodebookPanel : public FramedPanel {
     if (!isVisible() || !host().input()) return;
     ask("contexts", "code_contexts", {{"codebook", asked_book_}, {"code", asked_code_}, {"count", 20}});
     ask("effect", "code_effect", {{"codebook", asked_book_}, {"code", asked_code_}}, false);
+  }
+
+  void settings_changed(const nlohmann::json& settings) override {
+    const ModelState* model = host().model();
+    if (!settings.is_object() || !model) return;
+    const auto place = [&](const char* key) {
+      return settings.contains(key) && settings[key].is_number_integer() ? settings[key].get<int>() : -1;
+    };
+    const int book = place("codebook"), code = place("code");
+    if (book >= 0 && book < static_cast<int>(model->codebooks.size()) && code >= 0 &&
+        code < model->codebooks[static_cast<std::size_t>(book)].codes)
+      choose(book, code, host().selection().token);
+    if (settings.contains("pattern") && settings["pattern"].is_string())
+      pattern_->setText(QString::fromStdString(settings["pattern"].get<std::string>()));
   }
 
  private:
@@ -140,6 +156,7 @@ class CodebookPanel : public FramedPanel {
     low->setChildrenCollapsible(false);
     low->addWidget(build_search());
     low->addWidget(build_code());
+    low->setSizes({220, 480});
     split->addWidget(low);
     split->setStretchFactor(0, 3);
     split->setStretchFactor(1, 2);
@@ -163,6 +180,7 @@ class CodebookPanel : public FramedPanel {
     column->addWidget(pattern_);
     found_table_ = new ReportTable;
     found_table_->setObjectName("found");
+    found_table_->hide_columns({"precision", "recall", "activations", "hits"});
     found_table_->set_empty_text(tr("Codes that fire where a pattern matches appear here"));
     found_table_->setSelectionMode(QAbstractItemView::SingleSelection);
     column->addWidget(found_table_, 1);
@@ -190,12 +208,14 @@ class CodebookPanel : public FramedPanel {
     pair->setSpacing(kGrid);
     contexts_table_ = new ReportTable;
     contexts_table_->setObjectName("contexts");
+    contexts_table_->hide_columns({"window", "position"});
     contexts_table_->set_empty_text(tr("Where the selected code fires most"));
     effect_table_ = new ReportTable;
     effect_table_->setObjectName("effect");
+    effect_table_->hide_columns({"change", "id"});
     effect_table_->set_empty_text(tr("Next token, before and after forcing the code"));
-    pair->addWidget(contexts_table_, 3);
-    pair->addWidget(effect_table_, 2);
+    pair->addWidget(contexts_table_, 1);
+    pair->addWidget(effect_table_, 1);
     column->addLayout(pair, 1);
     connect(force_, &QPushButton::clicked, this, [this] { force(); });
     return side;
@@ -204,6 +224,7 @@ class CodebookPanel : public FramedPanel {
   void search() {
     pause_.stop();
     const QString pattern = pattern_->text();
+    host().keep_view(id(), {{"pattern", pattern.toStdString()}});
     if (pattern.isEmpty() || !host().model() || host().model()->codebooks.empty()) {
       drop("search");
       found_.reset();

@@ -159,13 +159,16 @@ void FramedPanel::show_verified(const engine::Report* report) {
   }
   const engine::Verified& verified = report->verified;
   const Shades s = shades(*this);
-  QString text = QString::fromStdString(verified.how);
-  if (verified.max_abs_diff == 0)
-    text += tr(", no difference");
-  else if (verified.max_abs_diff > 0)
-    text += tr(", largest difference %1").arg(QString::number(verified.max_abs_diff, 'g', 2));
-  if (verified.tolerance >= 0 && verified.max_abs_diff > 0)
-    text += tr(" (allowed %1)").arg(QString::number(verified.tolerance, 'g', 2));
+  // The number first: a narrow panel cuts the words.
+  const QString how = QString::fromStdString(verified.how);
+  QString text = how;
+  if (verified.max_abs_diff == 0) {
+    text = tr("no difference: %1").arg(how);
+  } else if (verified.max_abs_diff > 0) {
+    text = tr("differs by %1").arg(QString::number(verified.max_abs_diff, 'g', 2));
+    if (verified.tolerance >= 0) text += tr(" (allowed %1)").arg(QString::number(verified.tolerance, 'g', 2));
+    text += ": " + how;
+  }
   const bool unchecked = !verified.ok && verified.max_abs_diff < 0;
   verified_mark_->setText(verified.ok ? QStringLiteral("✓") : unchecked ? QStringLiteral("·") : QStringLiteral("✗"));
   verified_mark_->setStyleSheet(

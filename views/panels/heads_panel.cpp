@@ -94,13 +94,17 @@ class HeadsPanel : public FramedPanel {
     grid_->set_pruned(pruned);
   }
 
-  void theme_moved() override { grid_->set_theme(canvas_theme(*this)); }
+  void theme_moved() override {
+    grid_->set_theme(canvas_theme(*this));
+    settings_changed(host().view_settings(id()));
+  }
 
   void settings_changed(const nlohmann::json& settings) override {
     HeadGridSettings look = grid_->settings();
     look.own_range = !settings.is_object() || settings.value("own_range", true);
     look.log = settings.is_object() && settings.value("log", false);
-    look.table = color_table(settings.is_object() ? settings.value("map", std::string("viridis")) : "viridis");
+    look.table = color_table(settings.is_object() ? settings.value("map", default_color_map()) : default_color_map());
+    look.diverging_table = diverging_table(*this);
     grid_->set_settings(look);
     range_->set_current(look.own_range ? 0 : 1);
     const QSignalBlocker quiet(log_);

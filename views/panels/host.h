@@ -61,6 +61,7 @@ struct ModelState {
   bool takes_text = false, takes_pair = false, takes_image = false, takes_both = false, causal_lm = false;
   bool takes_decoder_text = false;         ///< encoder-decoders
   bool has_eval_set = false;
+  bool predicts = true;                    ///< false: no classes and no vocabulary, only hidden states
   std::vector<TowerState> towers;
   std::vector<CodebookState> codebooks;
   std::vector<std::string> class_labels;
@@ -112,6 +113,9 @@ class Host : public QObject {
 
   /// What `set_view` commands have set for a panel up to now: colour ranges, modes, choices. Null if nothing.
   virtual nlohmann::json view_settings(const QString& /*panel*/) const { return {}; }
+  /// Keeps settings of a panel that are no act (which head is looked at): a saved session has them, undo passes over
+  /// them. They come back in `view_settings`, over what `set_view` says.
+  virtual void keep_view(const QString& /*panel*/, const nlohmann::json& /*settings*/) {}
 
   /// All analyses, for panels that list them.
   virtual const engine::AnalysisRegistry& analyses() const = 0;

@@ -55,8 +55,13 @@ class ImportancePanel : public FramedPanel {
     tower_row_->setVisible(tower_->several());
     const ModelState* model = host().model();
     const std::string fallback = model && model->has_eval_set ? "eval" : "probability";
-    fill_choices(*method_, choices_of(host(), "head_importance", "method", {"zero", "mean", "gradient", "confidence"}),
-                 default_of(host(), "head_importance", "method", "gradient"));
+    // Without a prediction there is no number that a head could change: its own confidence is left to rank by.
+    const bool predicts = !model || model->predicts;
+    fill_choices(*method_,
+                 predicts ? choices_of(host(), "head_importance", "method", {"zero", "mean", "gradient", "confidence"})
+                          : std::vector<std::string>{"confidence"},
+                 predicts ? default_of(host(), "head_importance", "method", "gradient") : "confidence");
+    on_row_->setVisible(predicts);
     std::vector<std::string> on = choices_of(host(), "head_importance", "on", {"probability", "loss", "eval"});
     if (model && !model->has_eval_set) std::erase(on, "eval");
     fill_choices(*on_, on, fallback);
@@ -141,7 +146,8 @@ class ImportancePanel : public FramedPanel {
     prune_ = new QPushButton(tr("Prune selected"));
     prune_->setObjectName("prune");
     prune_->setEnabled(false);
-    set_controls(control_bar({tower_row_, labelled(tr("&Method"), method_), labelled(tr("&on"), on_),
+    on_row_ = labelled(tr("&on"), on_);
+    set_controls(control_bar({tower_row_, labelled(tr("&Method"), method_), on_row_,
                               labelled(tr("&against"), against_), edited_, prune_}));
     set_body(build_views());
     connect(method_, &QComboBox::currentIndexChanged, this, [this] { change(method_, "method"); });
@@ -343,7 +349,7 @@ class ImportancePanel : public FramedPanel {
   QString notes_;
   std::shared_ptr<const engine::Report> importance_, stats_, points_;
   TowerBox* tower_ = nullptr;
-  QWidget* tower_row_ = nullptr;
+  QWidget *tower_row_ = nullptr, *on_row_ = nullptr;
   QComboBox *method_ = nullptr, *on_ = nullptr, *against_ = nullptr;
   QToolButton* edited_ = nullptr;
   QPushButton* prune_ = nullptr;

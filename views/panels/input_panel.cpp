@@ -65,10 +65,12 @@ class InputPanel : public FramedPanel {
       predictions_->clear();
       predictions_report_.reset();
       predictions_title_->setText(tr("Predictions"));
+      predictions_->set_empty_text(tr("Type a text, open an image or take a sample"));
       kl_->set_text({});
       show_verified(nullptr);
       return;
     }
+    if (!host().model()->predicts) return;
     const int position = host().model()->causal_lm ? host().selection().token : -1;
     ask("predictions", "predictions", {{"k", 10}, {"position", position}});
     asked_position_ = position;
@@ -92,8 +94,9 @@ class InputPanel : public FramedPanel {
 
   void refused(const QString&, const QString& sentence) override {
     predictions_->clear();
+    predictions_->set_empty_text(sentence);
     predictions_report_.reset();
-    kl_->set_text(sentence);
+    kl_->set_text({});
     show_verified(nullptr);
   }
 
@@ -107,6 +110,11 @@ class InputPanel : public FramedPanel {
     image_row_->setVisible(model && model->takes_image);
     open_image_->setVisible(model && model->takes_image);
     grid_->setVisible(model && model->takes_image);
+    low_->setVisible(!model || model->predicts);
+    // A text takes the height of its tokens; an image takes what it can get.
+    const bool grows = model && model->takes_image;
+    fields_->setSizePolicy(QSizePolicy::Preferred, grows ? QSizePolicy::Preferred : QSizePolicy::Maximum);
+    spring_->setVisible(model && !model->predicts && !grows);
     fill_samples();
   }
 
@@ -130,14 +138,15 @@ class InputPanel : public FramedPanel {
     split->setHandleWidth(kGrid);
     split->addWidget(build_fields());
     split->addWidget(build_predictions());
+    split->addWidget(spring_ = new QWidget);
     split->setStretchFactor(0, 1);
     split->setStretchFactor(1, 1);
     set_body(split);
   }
 
   QWidget* build_fields() {
-    auto* top = new QWidget;
-    auto* column = column_of(top);
+    fields_ = new QWidget;
+    auto* column = column_of(fields_);
     column->setSpacing(kGrid);
     text_row_ = new QWidget;
     auto* texts = column_of(text_row_);
@@ -171,12 +180,12 @@ class InputPanel : public FramedPanel {
     summary_ = new ElidedLabel;
     summary_->setObjectName("summary");
     column->addWidget(summary_);
-    return top;
+    return fields_;
   }
 
   QWidget* build_predictions() {
-    auto* low = new QWidget;
-    auto* column = column_of(low);
+    low_ = new QWidget;
+    auto* column = column_of(low_);
     auto* row = new QHBoxLayout;
     row->addWidget(predictions_title_ = heading(tr("Predictions")));
     row->addSpacing(kGrid);
@@ -186,8 +195,9 @@ class InputPanel : public FramedPanel {
     predictions_ = new ReportTable;
     predictions_->setObjectName("predictions");
     predictions_->set_empty_text(tr("Type a text, open an image or take a sample"));
+    predictions_->setMinimumHeight(104);   // the heading and three rows
     column->addWidget(predictions_, 1);
-    return low;
+    return low_;
   }
 
   void fill_samples() {
@@ -268,7 +278,9 @@ class InputPanel : public FramedPanel {
     }
     filling_ = false;
     image_path_ = input ? QString::fromStdString(input->image_path) : QString();
-    summary_->set_text(input ? QString::fromStdString(input->summary) : QString());
+    QString summary = input ? QString::fromStdString(input->summary) : QString();
+    if (input && !host().model()->predicts) summary += tr("  ·  hidden states, no predictions");
+    summary_->set_text(summary);
     show_tokens();
     show_selection();
   }
@@ -340,7 +352,7 @@ class InputPanel : public FramedPanel {
   QPushButton *samples_ = nullptr, *open_image_ = nullptr;
   QToolButton* grid_ = nullptr;
   QWidget *text_row_ = nullptr, *captions_row_ = nullptr, *decoder_row_ = nullptr, *image_row_ = nullptr,
-          *chips_box_ = nullptr;
+          *chips_box_ = nullptr, *low_ = nullptr, *fields_ = nullptr, *spring_ = nullptr;
   QVBoxLayout* chips_column_ = nullptr;
   QPlainTextEdit *text_ = nullptr, *pair_ = nullptr, *captions_ = nullptr, *decoder_ = nullptr;
   ImageWell* well_ = nullptr;

@@ -55,6 +55,27 @@ QStringList sequential_maps() {
   return names;
 }
 
+namespace {
+std::string& chosen_map() {
+  static std::string name = "viridis";
+  return name;
+}
+}  // namespace
+
+const std::string& default_color_map() { return chosen_map(); }
+
+void set_default_color_map(const std::string& name) {
+  if (sequential_maps().contains(QString::fromStdString(name))) chosen_map() = name;
+}
+
+bool is_signed(const engine::Report& report) {
+  if (report.arrays.empty()) return false;
+  const auto& values = report.arrays[0].values;
+  return std::any_of(values.begin(), values.end(), [](float v) { return v < 0; });
+}
+
+ColorTable diverging_table(const QWidget& widget) { return color_table(shades(widget).dark ? "dusk" : "balance"); }
+
 FigureOptions panel_figure() {
   FigureOptions options;
   options.title = false;

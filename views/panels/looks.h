@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include <QStringList>
 
 #include "engine/report/report.h"
@@ -17,6 +19,13 @@ namespace vitrine::views {
 [[nodiscard]] ColorTable color_table(const std::string& name);
 /// Names of the sequential maps.
 [[nodiscard]] QStringList sequential_maps();
+/// The map that is used where a panel has none of its own; the settings page sets it. One for the program.
+[[nodiscard]] const std::string& default_color_map();
+void set_default_color_map(const std::string& name);
+/// Some value of the first array is below zero: such a map is drawn around zero, in two hues.
+[[nodiscard]] bool is_signed(const engine::Report& report);
+/// The map in two hues that ends in the window's background.
+[[nodiscard]] ColorTable diverging_table(const QWidget& widget);
 /// A figure inside a panel: the panel itself carries title, metrics and how the numbers were checked.
 [[nodiscard]] FigureOptions panel_figure();
 

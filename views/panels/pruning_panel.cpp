@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include <QComboBox>
@@ -18,6 +19,7 @@
 #include "views/panels/frame.h"
 #include "views/panels/metric_list.h"
 #include "views/panels/panels.h"
+#include "views/panels/part_edits.h"
 #include "views/panels/part_tree.h"
 #include "views/panels/report_table.h"
 #include "views/panels/style.h"
@@ -71,6 +73,7 @@ class PruningPanel : public FramedPanel {
     show_body();
     tree_->set_edits(*model, host().edits());
     show_edits();
+    follow_edits();
     apply_->setEnabled(!host().edits().empty());
     reset_->setEnabled(!host().edits().empty());
     if (!host().input()) {
@@ -138,7 +141,8 @@ class PruningPanel : public FramedPanel {
     method_->setObjectName("method");
     on_ = new QComboBox;
     on_->setObjectName("on");
-    column->addWidget(control_bar({labelled(tr("ranked &by"), method_), labelled(tr("&on"), on_)}));
+    on_row_ = labelled(tr("&on"), on_);
+    column->addWidget(control_bar({labelled(tr("ranked &by"), method_), on_row_}));
     const auto again = [this] {
       if (!filling_ && (heads_->value() > 0 || neurons_->value() > 0)) slide_.start();
     };
@@ -178,7 +182,8 @@ class PruningPanel : public FramedPanel {
     row->addWidget(slider, 1);
     row->addWidget(text);
     column.addLayout(row);
-    connect(slider, &QSlider::valueChanged, this, [this] {
+    connect(slider, &QSlider::valueChanged, this, [this, slider] {
+      if (slider == heads_) heads_off_ = -1;
       show_percent();
       slide_.start();
     });
@@ -196,10 +201,13 @@ class PruningPanel : public FramedPanel {
     note_ = hint({});
     note_->setObjectName("note");
     column->addWidget(note_);
-    column->addWidget(heading(tr("Top predictions")));
+    top_ = new QWidget;
+    auto* top = column_of(top_);
+    top->addWidget(heading(tr("Top predictions")));
     predictions_ = new ReportTable;
     predictions_->setObjectName("top");
-    column->addWidget(predictions_, 2);
+    top->addWidget(predictions_, 1);
+    column->addWidget(top_, 2);
     column->addWidget(edits_title_ = heading(tr("Edits in force")));
     edits_ = new QListWidget;
     edits_->setObjectName("edits");
@@ -210,8 +218,13 @@ class PruningPanel : public FramedPanel {
 
   void offer_choices() {
     filling_ = true;
-    fill_choices(*method_, choices_of(host(), "prune_plan", "method", {"gradient", "zero", "mean", "confidence"}),
-                 default_of(host(), "prune_plan", "method", "gradient"));
+    const bool predicts = !host().model() || host().model()->predicts;
+    fill_choices(*method_,
+                 predicts ? choices_of(host(), "prune_plan", "method", {"gradient", "zero", "mean", "confidence"})
+                          : std::vector<std::string>{"confidence"},
+                 predicts ? default_of(host(), "prune_plan", "method", "gradient") : "confidence");
+    on_row_->setVisible(predicts);
+    top_->setVisible(predicts);
     fill_choices(*on_, choices_of(host(), "prune_plan", "on", {"eval", "loss", "probability"}),
                  default_of(host(), "prune_plan", "on", "eval"));
     filling_ = false;
@@ -225,12 +238,36 @@ class PruningPanel : public FramedPanel {
         for (int n : tower.heads_per_layer) heads += n;
         for (int n : tower.mlp_width) neurons += n;
       }
-    const auto text = [](const QSlider* slider, int all) {
-      const auto share = static_cast<int>(std::lround(all * slider->value() / 100.0));
+    const auto text = [](const QSlider* slider, int all, int known) {
+      const auto share = known >= 0 ? known : static_cast<int>(std::lround(all * slider->value() / 100.0));
       return tr("%1 %2 · %3 of %4").arg(slider->value()).arg("%").arg(number_text(share), number_text(all));
     };
-    heads_text_->set_text(text(heads_, heads));
-    neurons_text_->set_text(text(neurons_, neurons));
+    heads_text_->set_text(text(heads_, heads, heads_off_));
+    neurons_text_->set_text(text(neurons_, neurons, -1));
+  }
+
+  /// The slider stands where the heads that are off are, whoever switched them off.
+  void follow_edits() {
+    const ModelState* model = host().model();
+    if (!model || slide_.isActive() || awaits("plan")) return;
+    int heads = 0;
+    for (const auto& tower : model->towers)
+      for (int n : tower.heads_per_layer) heads += n;
+    heads_off_ = 0;
+    for (const auto& part : parts_off(*model, host().edits())) heads_off_ += part.kind == PartRef::Kind::Head ? 1 : 0;
+    const QSignalBlocker quiet(heads_);
+    if (heads > 0 && std::lround(heads * heads_->value() / 100.0) != heads_off_)
+      heads_->setValue(static_cast<int>(std::lround(100.0 * heads_off_ / heads)));
+    show_percent();
+  }
+
+  /// Before the first plan the slider takes over the heads that are off already: its share counts them.
+  void adopt_heads() {
+    for (const auto& edit : host().edits()) {
+      const auto parts = parts_off(*host().model(), {edit});
+      if (!parts.empty() && std::all_of(parts.begin(), parts.end(), [](const auto& p) { return p.kind == PartRef::Kind::Head; }))
+        planned_.push_back(edit);
+    }
   }
 
   void set_sliders_to_zero() {
@@ -239,11 +276,13 @@ class PruningPanel : public FramedPanel {
       slider->setValue(0);
     }
     slide_.stop();
+    heads_off_ = 0;
     show_percent();
   }
 
   void ask_plan() {
     if (!host().model()) return;
+    if (planned_.empty()) adopt_heads();
     if (heads_->value() == 0 && neurons_->value() == 0) {
       drop("plan");
       return replace_planned({});
@@ -291,7 +330,10 @@ class PruningPanel : public FramedPanel {
     metrics_->set_metrics(std::move(rows), std::move(stale));
     predictions_->set(report, 0);
     const auto why = report->notes.find("size");
-    note_->setText(why == report->notes.end() ? QString() : QString::fromStdString(why->second));
+    QString note = why == report->notes.end() ? QString() : QString::fromStdString(why->second);
+    if (note.isEmpty() && !host().model()->predicts)
+      note = tr("This model predicts nothing, so a change shows in its size and speed, and as Difference in the attention panel.");
+    note_->setText(note);
     QStringList notes;
     for (const auto& [name, text] : report->notes) notes << QString::fromStdString(name) + ": " + QString::fromStdString(text);
     metrics_->setToolTip(notes.join('\n'));
@@ -344,6 +386,7 @@ class PruningPanel : public FramedPanel {
 
   QTimer slide_;
   bool filling_ = false;
+  int heads_off_ = 0;   ///< -1: the slider is being moved
   engine::EditList planned_;
   std::shared_ptr<const engine::Report> effect_, plan_;
   bool measured_ = false;   ///< `effect_` is the slower, whole answer for the edits in force
@@ -352,6 +395,7 @@ class PruningPanel : public FramedPanel {
   QComboBox *method_ = nullptr, *on_ = nullptr;
   QSlider *heads_ = nullptr, *neurons_ = nullptr;
   ElidedLabel *heads_text_ = nullptr, *neurons_text_ = nullptr;
+  QWidget *on_row_ = nullptr, *top_ = nullptr;
   PartTree* tree_ = nullptr;
   MetricList* metrics_ = nullptr;
   QLabel *note_ = nullptr, *edits_title_ = nullptr;

@@ -7,6 +7,7 @@
 #include <QHeaderView>
 #include <QKeyEvent>
 #include <QPainter>
+#include <QResizeEvent>
 #include <QSortFilterProxyModel>
 
 #include "views/panels/style.h"
@@ -14,6 +15,10 @@
 namespace vitrine::views {
 
 namespace {
+
+constexpr int kLeastBar = 28;     ///< pixels of a full bar beside its number
+constexpr int kBarColumn = 176;   ///< a column with bars, where there is room
+constexpr int kWords = 120;       ///< the column of words, where there is room
 
 bool deserves_bar(const engine::Table::Column& column) {
   return column.unit == "probability" || column.unit == "share" || column.name == "importance" ||
@@ -128,8 +133,13 @@ void ReportTableDelegate::paint(QPainter* painter, const QStyleOptionViewItem& g
   if (const QVariant bar = index.data(ReportTableModel::kBar); bar.isValid()) {
     QColor colour = s.accent;
     colour.setAlphaF(s.dark ? 0.42 : 0.28);
-    const qreal width = cell.width() * std::min(1.0, bar.toDouble());
-    painter->fillRect(QRectF(cell.right() - width, cell.top() + 4, width, cell.height() - 8), colour);
+    // The number stands beside its bar, or in a narrow column above it.
+    const qreal share = std::min(1.0, bar.toDouble());
+    const qreal beside = cell.width() - tabular_width(option.font, QStringLiteral("\u22120.00000"));
+    if (beside >= kLeastBar)
+      painter->fillRect(QRectF(cell.left(), cell.top() + 4, beside * share, cell.height() - 8), colour);
+    else
+      painter->fillRect(QRectF(cell.left(), cell.bottom() - 3, cell.width() * share, 2), colour);
   }
   painter->setPen(s.text);
   if (index.data(ReportTableModel::kValue).typeId() == QMetaType::Double)
@@ -158,6 +168,7 @@ ReportTable::ReportTable(QWidget* parent)
   horizontalHeader()->setSortIndicator(-1, Qt::DescendingOrder);
   horizontalHeader()->setHighlightSections(false);
   horizontalHeader()->setMinimumSectionSize(40);
+  horizontalHeader()->setTextElideMode(Qt::ElideRight);
   verticalHeader()->hide();
   verticalHeader()->setDefaultSectionSize(22);
   verticalHeader()->setMinimumSectionSize(22);
@@ -183,8 +194,9 @@ void ReportTable::set(std::shared_ptr<const engine::Report> report, std::size_t 
 }
 
 void ReportTable::fit_columns() {
-  // The widest column of words takes what is left, so that bars beside each other have one length.
-  int words = -1, longest = -1;
+  // The widest column of words takes what is left, and bars beside each other have one length: what the others leave.
+  int words = -1, longest = -1, taken = 0;
+  std::vector<int> bars;
   const engine::Table* t = model_->table();
   for (int c = 0; c < model_->columnCount(); ++c) {
     horizontalHeader()->setSectionResizeMode(c, QHeaderView::Interactive);
@@ -193,8 +205,17 @@ void ReportTable::fit_columns() {
                         std::holds_alternative<double>(t->rows[0][static_cast<std::size_t>(c)]);
     if (!number && columnWidth(c) >= longest) words = c, longest = columnWidth(c);
     const bool bar = model_->rowCount() > 0 && model_->data(model_->index(0, c), ReportTableModel::kBar).isValid();
-    setColumnWidth(c, std::clamp(columnWidth(c), bar ? 112 : 56, 320));
-    setColumnHidden(c, hidden_.contains(QString::fromStdString(t->columns[static_cast<std::size_t>(c)].name)));
+    setColumnWidth(c, std::clamp(columnWidth(c), 56, 320));
+    const bool hidden = hidden_.contains(QString::fromStdString(t->columns[static_cast<std::size_t>(c)].name));
+    setColumnHidden(c, hidden);
+    if (hidden) continue;
+    if (bar) bars.push_back(c);
+    else if (number) taken += columnWidth(c);
+  }
+  if (words >= 0) taken += std::min(columnWidth(words), kWords);
+  for (const int c : bars) {
+    const int share = (viewport()->width() - taken) / static_cast<int>(bars.size());
+    setColumnWidth(c, std::clamp(share, columnWidth(c), std::max(kBarColumn, columnWidth(c))));
   }
   if (words >= 0) horizontalHeader()->setSectionResizeMode(words, QHeaderView::Stretch);
 }
@@ -238,6 +259,11 @@ QSize ReportTable::sizeHint() const {
 void ReportTable::hide_columns(const QStringList& names) {
   hidden_ = names;
   fit_columns();
+}
+
+void ReportTable::resizeEvent(QResizeEvent* event) {
+  QTableView::resizeEvent(event);
+  if (event->size().width() != event->oldSize().width()) fit_columns();
 }
 
 void ReportTable::set_empty_text(const QString& text) {

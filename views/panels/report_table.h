@@ -67,6 +67,7 @@ class ReportTable : public QTableView {
  protected:
   void keyPressEvent(QKeyEvent* event) override;
   void paintEvent(QPaintEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
 
  private:
   void fit_columns();

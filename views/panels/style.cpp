@@ -5,10 +5,13 @@
 #include <QApplication>
 #include <QFontDatabase>
 #include <QFontMetricsF>
+#include <QKeyEvent>
 #include <QLocale>
 #include <QPainter>
 #include <QRegularExpression>
+#include <QProxyStyle>
 #include <QStyleFactory>
+#include <QTimer>
 #include <QWidget>
 
 /// Outside of any namespace, as Qt asks: a static library's icons are linked only if somebody names them.
@@ -24,6 +27,31 @@ QColor mix(const QColor& a, const QColor& b, qreal share) {
 }
 
 QString css(const QColor& colour) { return colour.name(QColor::HexRgb); }
+
+/// Fusion, with letters underlined only while Alt is held.
+class QuietStyle : public QProxyStyle {
+ public:
+  QuietStyle() : QProxyStyle(QStyleFactory::create("Fusion")) {}
+  int styleHint(StyleHint hint, const QStyleOption* option, const QWidget* widget, QStyleHintReturn* data) const override {
+    if (hint == SH_UnderlineShortcut) return QGuiApplication::keyboardModifiers().testFlag(Qt::AltModifier) ? 1 : 0;
+    return QProxyStyle::styleHint(hint, option, widget, data);
+  }
+};
+
+/// Draws buttons and labels again when Alt goes down or up.
+class AltWatch : public QObject {
+ public:
+  using QObject::QObject;
+  bool eventFilter(QObject*, QEvent* event) override {
+    const bool key = event->type() == QEvent::KeyPress || event->type() == QEvent::KeyRelease;
+    if (key && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Alt)
+      QTimer::singleShot(0, this, [] {
+        for (QWidget* widget : QApplication::allWidgets())
+          if (widget->isVisible()) widget->update();
+      });
+    return false;
+  }
+};
 
 constexpr const char* kSheet = R"(
 QToolTip { background: @raised; color: @text; border: 1px solid @line; padding: 4px 6px; }
@@ -180,10 +208,15 @@ QString theme_sheet(const QPalette& palette) {
 
 void apply_theme(QApplication& application, bool dark) {
   ::load_resources();
-  application.setStyle(QStyleFactory::create("Fusion"));
+  if (!application.property("quiet_style").toBool()) {
+    application.setProperty("quiet_style", true);
+    application.setStyle(new QuietStyle);
+    application.installEventFilter(new AltWatch(&application));
+  }
   QFont font(QFontDatabase::hasFamily("Inter") ? "Inter" : QFontDatabase::systemFont(QFontDatabase::GeneralFont).family());
   font.setPixelSize(13);
   application.setFont(font);
+  application.setFont(font, "QDockWidgetTitle");
   application.setPalette(theme_palette(dark));
   application.setStyleSheet(theme_sheet(application.palette()));
 }

@@ -157,8 +157,18 @@ void TokenChips::set_tokens(const std::vector<engine::TokenLabel>& tokens) {
   field_->tokens_ = tokens;
   field_->strengths_.clear();
   if (field_->current_ >= static_cast<int>(tokens.size())) field_->current_ = -1;
-  field_->place(viewport()->width());
+  fit_rows();
 }
+
+/// Never half a row of chips where three rows are enough.
+void TokenChips::fit_rows() {
+  field_->place(viewport()->width());
+  const int rows = (field_->height() + kGap) / (kChipHeight + kGap);
+  setMinimumHeight(std::min(rows, 3) * (kChipHeight + kGap) + 2);
+  updateGeometry();
+}
+
+QSize TokenChips::sizeHint() const { return {240, std::clamp(field_->height() + 2, 34, 8 * (kChipHeight + kGap))}; }
 
 const std::vector<engine::TokenLabel>& TokenChips::tokens() const { return field_->tokens_; }
 
@@ -182,7 +192,7 @@ QRect TokenChips::chip_box(int token) const {
 
 void TokenChips::resizeEvent(QResizeEvent* event) {
   QScrollArea::resizeEvent(event);
-  field_->place(viewport()->width());
+  fit_rows();
 }
 
 }  // namespace vitrine::views

@@ -23,7 +23,7 @@ class TokenChips : public QScrollArea {
   /// One value in 0..1 per token as background, or empty.
   void set_strengths(const std::vector<float>& strengths);
   [[nodiscard]] QRect chip_box(int token) const;   ///< in the coordinates of `widget()`
-  QSize sizeHint() const override { return {240, 72}; }
+  QSize sizeHint() const override;
   QSize minimumSizeHint() const override { return {80, 34}; }
 
  signals:
@@ -33,6 +33,7 @@ class TokenChips : public QScrollArea {
   void resizeEvent(QResizeEvent* event) override;
 
  private:
+  void fit_rows();
   ChipField* field_;
 };
 

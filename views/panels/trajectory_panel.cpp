@@ -68,7 +68,10 @@ class TrajectoryPanel : public FramedPanel {
     scene_->set_selected(host().selection().token);
   }
 
-  void theme_moved() override { scene_->set_theme(canvas_theme(*this)); }
+  void theme_moved() override {
+    scene_->set_theme(canvas_theme(*this));
+    settings_changed(host().view_settings(id()));
+  }
 
   void settings_changed(const nlohmann::json& settings) override {
     TrajectorySettings look = scene_->settings();
@@ -79,7 +82,7 @@ class TrajectoryPanel : public FramedPanel {
     };
     look.color = flag("by_token", false) ? TrajectorySettings::Color::Token : TrajectorySettings::Color::Layer;
     look.labels = flag("labels", true);
-    look.table = color_table("viridis");
+    look.table = color_table(default_color_map());
     const bool hide = flag("hide_first", false);
     scene_->set_settings(look);
     scene_->set_hidden_tokens(hide ? std::vector<int>{0} : std::vector<int>{});

@@ -194,7 +194,9 @@ void SceneWidget::paint_gl() {
     stale_ = false;
     vtk.renderer->RemoveAllViewProps();
     const QColor& back = theme_.background;
+    // Opaque: half-covered pixels at the edges of lines would else be mixed with black.
     vtk.renderer->SetBackground(back.redF(), back.greenF(), back.blueF());
+    vtk.renderer->SetBackgroundAlpha(1);
     build(*vtk.renderer);
   }
   vtkOpenGLState& state = *vtk.window->GetState();
