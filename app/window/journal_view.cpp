@@ -117,7 +117,7 @@ std::vector<JournalRow> journal_rows(const Journal& journal) {
     for (StepId id : journal.path(*journal.second())) beside.insert(id);
   for (const auto& [id, step] : journal.steps()) {
     row_of[id] = static_cast<int>(rows.size());
-    rows.push_back({id, 0, {}, path.contains(id), beside.contains(id)});
+    rows.push_back({id, 0, -1, {}, path.contains(id), beside.contains(id)});
   }
   // A lane is taken from the row beneath a branch's parent to the last step of its line of first children.
   std::vector<std::vector<std::pair<int, int>>> taken{{}};
@@ -136,6 +136,7 @@ std::vector<JournalRow> journal_rows(const Journal& journal) {
     JournalRow& row = rows[static_cast<std::size_t>(here)];
     const int parent_lane = rows[static_cast<std::size_t>(above)].lane;
     row.lane = parent_lane;
+    row.parent_row = above;
     if (journal.find(step.parent)->children.front() != id) {
       std::size_t lane = 0;
       while (lane < taken.size() && !is_free(lane, above + 1, line_end(id))) ++lane;

@@ -22,6 +22,7 @@ struct JournalRow {
   };
   StepId id = 0;
   int lane = 0;
+  int parent_row = -1;
   std::vector<Line> lines;
   bool on_path = false;             ///< between the root and the main cursor
   bool beside = false;              ///< between the root and the second cursor

@@ -11,3 +11,8 @@ if(TARGET vitrine_window_app)
     add_dependencies(window_${what}_test vitrine vitrine_plugins)
   endforeach()
 endif()
+# Not a test: draws the pictures of resources/docs anew, to be looked at by a person.
+if(TARGET vitrine_window_app)
+  add_custom_target(pictures COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/pictures.sh $<TARGET_FILE:vitrine> USES_TERMINAL VERBATIM)
+  add_dependencies(pictures vitrine vitrine_plugins)
+endif()
