@@ -23,7 +23,7 @@ at::Tensor pack(const at::Tensor& weight) {
   static const auto op = c10::Dispatcher::singleton().findSchema({"mkldnn::_reorder_linear_weight", ""});
   if (!op) return {};
   try {
-    torch::jit::Stack stack{weight.to_mkldnn(), c10::IValue()};
+    torch::jit::Stack stack{weight.contiguous(), c10::IValue()};
     op->callBoxed(stack);
     return stack.at(0).toTensor();
   } catch (const std::exception&) {

@@ -47,6 +47,17 @@ TEST(FusedAttention, TakesValuesOfAnotherWidth) {
   EXPECT_LT(max_abs(fused_attention(q, k, v, Tensor(), true, 0.5).z - reference(q, k, v, Tensor(), true, 0.5).z), 2e-6);
 }
 
+#if defined(__x86_64__)
+/// A weight that cannot be packed is no error, only slow: so that nobody notices, it is asked here.
+TEST(PackedLinear, WeightsCanBePacked) {
+  const InferenceScope no_gradients;
+  const PackedLinear layer(randn({192, 256}, 1), Tensor());
+  (void)layer(randn({100, 256}, 2));
+  ASSERT_FALSE(linear_timings().empty());
+  for (const LinearTiming& timing : linear_timings()) EXPECT_GT(timing.packed_ms, 0) << timing.rows << " rows";
+}
+#endif
+
 TEST(PackedLinear, EqualsThePlainOperatorAtEveryRowCount) {
   const InferenceScope no_gradients;
   const PackedLinear layer(randn({192, 256}, 1), randn({192}, 2));
