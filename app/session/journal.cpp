@@ -15,11 +15,45 @@ using nlohmann::json;
 constexpr std::size_t kMaxName = 200;
 constexpr StepId kMaxId = StepId{1} << 53;
 
+/// One run of letters was put in or taken out.
+bool one_run_apart(const std::string& a, const std::string& b) {
+  const std::string &few = a.size() < b.size() ? a : b, &many = a.size() < b.size() ? b : a;
+  const auto front = static_cast<std::size_t>(std::mismatch(few.begin(), few.end(), many.begin()).first - few.begin());
+  const auto back = static_cast<std::size_t>(std::mismatch(few.rbegin(), few.rend(), many.rbegin()).first - few.rbegin());
+  return front + back >= few.size();
+}
+
+/// The texts of an input, taken out of its command.
+std::vector<std::string> take_texts(Command& command) {
+  std::vector<std::string> texts;
+  for (const char* key : {"text", "text_pair", "decoder_text"}) {
+    texts.push_back(command.value(key, ""));
+    command.erase(key);
+  }
+  texts.emplace_back();
+  if (const auto captions = command.find("captions"); captions != command.end()) {
+    for (const auto& caption : *captions) texts.back() += caption.get<std::string>() + "\n";
+    command.erase(captions);
+  }
+  return texts;
+}
+
+/// Typing went on: one text grew or shrank in one place. Another sample or picture is an act of its own, however soon.
+bool typed_on(Command a, Command b) {
+  const auto before = take_texts(a), after = take_texts(b);
+  int changed = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (before[i] == after[i]) continue;
+    if (++changed > 1 || !one_run_apart(before[i], after[i])) return false;
+  }
+  return a == b;
+}
+
 /// Two commands that a person sees as one continuing act.
 bool same_kind(const Command& a, const Command& b) {
   const auto verb = a.value("do", "");
   if (verb != b.value("do", "")) return false;
-  if (verb == "set_input") return true;
+  if (verb == "set_input") return typed_on(a, b);
   return verb == "set_view" && a.value("panel", "") == b.value("panel", "");
 }
 

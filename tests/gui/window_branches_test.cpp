@@ -33,6 +33,7 @@ void WindowBranchesTest::two_branches_stand_side_by_side_each_with_its_numbers()
   RealWindow window;
   VITRINE_DO(window.open_demo(QStringLiteral("lm_text")));
   VITRINE_DO(window.show_panel(QStringLiteral("pruning")));
+  QVERIFY(window.settle({"input", "pruning"}));
   VITRINE_DO(zero(window, 0, 0));
   QVERIFY(window.settle({"input"}));
   const QStringList left = test::rows_on_screen(*window.in<QAbstractItemView>("input", "predictions"));

@@ -25,6 +25,9 @@ class WindowDemosTest : public QObject {
     auto* predictions = window.in<QAbstractItemView>("input", "predictions");
     QVERIFY(predictions && predictions->isVisible());
     QVERIFY2(predictions->model()->rowCount() >= 3, "the sample leads to predictions");
+    for (const QString& id : window->bench().ids())
+      if (auto* panel = window.panel(id); panel && panel->visibleRegion().isEmpty())
+        QVERIFY2(panel->waiting().empty(), qPrintable(id + " asks although other tabs cover it"));
     for (const char* id : {"input", "attention", "heads", "importance", "pruning", "codebook"})
       if (auto* panel = window.panel(id); !panel->visibleRegion().isEmpty()) QCOMPARE(panel->sentence(), QString());
     QVERIFY(app::write_picture(*window, QStringLiteral(VITRINE_SHOTS "/real_%1.png").arg(demo)).isEmpty());

@@ -90,6 +90,25 @@ class AttentionPanel : public FramedPanel {
     show_error(sentence);
   }
 
+  /// The map as it is looked at: colours, range, and matrix, lines or image.
+  FigureOptions figure_options(std::size_t) const override {
+    FigureOptions figure;
+    const bool difference = map_ && map_->id == "attention_difference";
+    // Values of both signs take the diverging map of the figure's theme.
+    if (map_ && !map_->arrays.empty() && !two_signed(map_->arrays[0].values)) figure.color_map = look_.map;
+    if (look_.manual) {
+      figure.range = RangeMode::Manual;
+      figure.lo = look_.lo;
+      figure.hi = look_.hi;
+    } else if (look_.log && !difference) {
+      figure.range = RangeMode::Log;
+    }
+    if (mode_->current() == 1) figure.picture = engine::PictureKind::TokenLines;
+    if (mode_->current() == 2) figure.picture = engine::PictureKind::ImageOverlay;
+    if (figure.picture) figure.focus_row = host().selection().token;
+    return figure;
+  }
+
   void selection_moved() override {
     const Selection& selection = host().selection();
     head_->set_place(selection.head.layer, selection.head.head);

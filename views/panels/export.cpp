@@ -92,8 +92,9 @@ std::string npy(const Array& array) {
 
 }  // namespace
 
-engine::Status write_figure(const Report& report, const QString& path) {
+engine::Status write_figure(const Report& report, const FigureOptions& figure, const QString& path) {
   ExportOptions options;
+  options.figure = figure;
   options.figure.notes = true;
   return export_figure(report, options, path.toStdString());
 }

@@ -193,13 +193,16 @@ std::set<QString> FramedPanel::waiting() const {
   return tags;
 }
 
+/// Behind other tabs a dock counts as visible, but nothing of it can be seen.
+bool FramedPanel::in_front() const { return isVisible() && !visibleRegion().isEmpty(); }
+
 void FramedPanel::schedule_refresh() {
   stale_ = true;
-  if (scheduled_ || !isVisible()) return;
+  if (scheduled_ || !in_front()) return;
   scheduled_ = true;
   QTimer::singleShot(0, this, [this] {
     scheduled_ = false;
-    if (!stale_ || !isVisible()) return;
+    if (!stale_ || !in_front()) return;
     stale_ = false;
     refresh();
   });
@@ -209,6 +212,12 @@ void FramedPanel::showEvent(QShowEvent* event) {
   Panel::showEvent(event);
   if (!scoped_) scope_accelerators();
   if (stale_) schedule_refresh();
+}
+
+bool FramedPanel::event(QEvent* event) {
+  // A tab that comes to the front is only moved and painted.
+  if (event->type() == QEvent::Paint && stale_) schedule_refresh();
+  return Panel::event(event);
 }
 
 void FramedPanel::scope_accelerators() {
@@ -318,7 +327,7 @@ void FramedPanel::ask_and_export(std::size_t index, const QString& ending, bool 
 engine::Status FramedPanel::export_figure_to(const QString& path, std::size_t index) const {
   const auto all = reports();
   if (index >= all.size()) return engine::fail(engine::ErrorCode::Usage, "this panel shows nothing to export");
-  return write_figure(*all[index], path);
+  return write_figure(*all[index], figure_options(index), path);
 }
 
 engine::Status FramedPanel::export_data_to(const QString& path, std::size_t index) const {

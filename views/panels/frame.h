@@ -10,6 +10,7 @@
 #include <QPointer>
 
 #include "engine/core/error.h"
+#include "views/data/layout.h"
 #include "views/panels/panel.h"
 
 class QHBoxLayout;
@@ -80,11 +81,16 @@ class FramedPanel : public Panel {
   /// Records a change of this panel's settings as a command.
   void save_view(const nlohmann::json& settings);
 
+  /// How `reports()[index]` is drawn in a file: as on the screen where the panel lets a person choose.
+  virtual FigureOptions figure_options(std::size_t) const { return {}; }
+
+  bool event(QEvent* event) override;
   void showEvent(QShowEvent* event) override;
   void changeEvent(QEvent* event) override;
 
  private:
   void build();
+  [[nodiscard]] bool in_front() const;
   /// Alt and a letter belong to the panel that has the focus: the same letter may serve in another panel.
   void scope_accelerators();
   void fill_export_menu();

@@ -1,3 +1,6 @@
+#include <functional>
+#include <utility>
+
 #include <QFileDialog>
 #include <QHBoxLayout>
 #include <QKeyEvent>
@@ -27,9 +30,31 @@ namespace {
 
 constexpr int kPauseMs = 250;
 
+/// A text whose history is the journal's: undo and redo go to the window, what was typed last first.
+class InputField : public QPlainTextEdit {
+ public:
+  explicit InputField(std::function<void()> before_undo) : before_undo_(std::move(before_undo)) { setUndoRedoEnabled(false); }
+
+ protected:
+  bool event(QEvent* event) override {
+    if (event->type() == QEvent::ShortcutOverride) {
+      const auto* key = static_cast<QKeyEvent*>(event);
+      if (key->matches(QKeySequence::Undo)) before_undo_();
+      if (key->matches(QKeySequence::Undo) || key->matches(QKeySequence::Redo)) {
+        event->ignore();
+        return true;
+      }
+    }
+    return QPlainTextEdit::event(event);
+  }
+
+ private:
+  std::function<void()> before_undo_;
+};
+
 /// Text field of a few lines; Tab leaves it, so that the keyboard gets through the panel.
-QPlainTextEdit* text_field(const QString& name, const QString& placeholder, int lines) {
-  auto* field = new QPlainTextEdit;
+QPlainTextEdit* text_field(const QString& name, const QString& placeholder, int lines, std::function<void()> before_undo) {
+  auto* field = new InputField(std::move(before_undo));
   field->setObjectName(name);
   field->setAccessibleName(placeholder);
   field->setPlaceholderText(placeholder);
@@ -87,8 +112,9 @@ class InputPanel : public FramedPanel {
     QString change;
     for (const auto& metric : report->metrics)
       if (metric.name == "kl_divergence" && !host().edits().empty())
-        change = tr("KL from unedited %1").arg(quantity_text(metric.value, QString::fromStdString(metric.unit)));
+        change = tr("KL %1").arg(quantity_text(metric.value, QString::fromStdString(metric.unit)));
     kl_->set_text(change);
+    if (!change.isEmpty()) kl_->setToolTip(tr("Kullback-Leibler divergence of these predictions from the unedited model's"));
     show_verified(report.get());
   }
 
@@ -150,16 +176,16 @@ class InputPanel : public FramedPanel {
     column->setSpacing(kGrid);
     text_row_ = new QWidget;
     auto* texts = column_of(text_row_);
-    texts->addWidget(text_ = text_field("text", tr("Type or paste a text; the tokens appear below"), 3));
-    texts->addWidget(pair_ = text_field("text_pair", tr("Second text of a pair (optional)"), 2));
+    texts->addWidget(text_ = text_field("text", tr("Type or paste a text; the tokens appear below"), 3, [this] { flush(); }));
+    texts->addWidget(pair_ = text_field("text_pair", tr("Second text of a pair (optional)"), 2, [this] { flush(); }));
     column->addWidget(text_row_);
     decoder_row_ = new QWidget;
     column_of(decoder_row_)
-        ->addWidget(decoder_ = text_field("decoder_text", tr("Text for the decoder (empty: its start token)"), 2));
+        ->addWidget(decoder_ = text_field("decoder_text", tr("Text for the decoder (empty: its start token)"), 2, [this] { flush(); }));
     column->addWidget(decoder_row_);
     captions_row_ = new QWidget;
     column_of(captions_row_)
-        ->addWidget(captions_ = text_field("captions", tr("Captions to compare with the image, one a line"), 5));
+        ->addWidget(captions_ = text_field("captions", tr("Captions to compare with the image, one a line"), 5, [this] { flush(); }));
     column->addWidget(captions_row_);
     for (QPlainTextEdit* field : {text_, pair_, decoder_, captions_})
       connect(field, &QPlainTextEdit::textChanged, this, [this] {
@@ -285,8 +311,22 @@ class InputPanel : public FramedPanel {
     show_selection();
   }
 
+  /// The cursor goes to where the texts begin to differ, as undo does it everywhere.
   static void fill(QPlainTextEdit* field, const std::string& text) {
-    if (field->toPlainText().toStdString() != text) field->setPlainText(QString::fromStdString(text));
+    const QString before = field->toPlainText(), after = QString::fromStdString(text);
+    if (before == after) return;
+    field->setPlainText(after);
+    const auto same_end = std::mismatch(before.rbegin(), before.rend(), after.rbegin(), after.rend()).second - after.rbegin();
+    QTextCursor cursor = field->textCursor();
+    cursor.setPosition(static_cast<int>(after.size() - same_end));
+    field->setTextCursor(cursor);
+  }
+
+  /// What was typed and not yet sent becomes an act, so that undo takes back that and not the act before it.
+  void flush() {
+    if (!pause_.isActive()) return;
+    pause_.stop();
+    send();
   }
 
   void show_tokens() {

@@ -8,6 +8,7 @@
 #include <QListWidget>
 #include <QPushButton>
 #include <QResizeEvent>
+#include <QScrollArea>
 #include <QSlider>
 #include <QSplitter>
 #include <QTimer>
@@ -128,7 +129,13 @@ class PruningPanel : public FramedPanel {
     split_->addWidget(build_effect());
     split_->setStretchFactor(0, 1);
     split_->setStretchFactor(1, 1);
-    set_body(split_);
+    // Where the panel is low, it scrolls: no number is cut.
+    auto* scroll = new QScrollArea;
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->setWidget(split_);
+    set_body(scroll);
   }
 
   QWidget* build_parts() {
@@ -150,6 +157,7 @@ class PruningPanel : public FramedPanel {
     connect(on_, &QComboBox::currentIndexChanged, this, again);
     tree_ = new PartTree;
     tree_->setObjectName("parts");
+    tree_->setMinimumHeight(8 * kRow);
     connect(tree_, &PartTree::switched, this, [this](const std::set<PartRef>& parts, bool off) {
       const ModelState* model = this->host().model();
       if (!model) return;
@@ -206,12 +214,14 @@ class PruningPanel : public FramedPanel {
     top->addWidget(heading(tr("Top predictions")));
     predictions_ = new ReportTable;
     predictions_->setObjectName("top");
+    predictions_->setMinimumHeight(5 * kRow);
     top->addWidget(predictions_, 1);
     column->addWidget(top_, 2);
     column->addWidget(edits_title_ = heading(tr("Edits in force")));
     edits_ = new QListWidget;
     edits_->setObjectName("edits");
     edits_->setUniformItemSizes(true);
+    edits_->setMinimumHeight(3 * kRow);
     column->addWidget(edits_, 1);
     return side;
   }

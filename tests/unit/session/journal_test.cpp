@@ -70,6 +70,22 @@ TEST(Journal, TypingAmendsTheLeafButNeverAStepWithAFuture) {
   EXPECT_EQ(journal.find(typed)->command["text"], "Th");
 }
 
+TEST(Journal, OnlyGrowingOrShrinkingInOnePlaceIsTypingOn) {
+  Journal journal;
+  const auto sample = *journal.amend(text("a sample of some length"));
+  const auto typed = *journal.amend(text("H"));
+  EXPECT_NE(typed, sample);
+  EXPECT_EQ(*journal.amend(text("He went")), typed);
+  EXPECT_EQ(*journal.amend(text("He never went")), typed);
+  EXPECT_EQ(*journal.amend(text("He went")), typed);
+  EXPECT_EQ(*journal.amend({{"do", "set_input"}, {"text", "He went"}, {"text_pair", "away"}}), typed);
+  EXPECT_NE(*journal.amend({{"do", "set_input"}, {"text", "He went"}, {"text_pair", "away"}, {"image", "a.png"}}), typed);
+  EXPECT_EQ(journal.find(sample)->command["text"], "a sample of some length");
+  const auto captions = *journal.amend({{"do", "set_input"}, {"captions", {"a", "b"}}});
+  EXPECT_EQ(*journal.amend({{"do", "set_input"}, {"captions", {"a", "b", "c"}}}), captions);
+  EXPECT_NE(*journal.amend({{"do", "set_input"}, {"captions", {"x", "b", "y"}}}), captions);
+}
+
 TEST(Journal, AmendedViewSettingsAreMerged) {
   Journal journal;
   journal.amend({{"do", "set_view"}, {"panel", "p"}, {"settings", {{"log", true}}}});
