@@ -1,8 +1,11 @@
 #include "engine/mixers/scan.h"
 
-#include <cmath>
+#include <algorithm>
+#include <vector>
 
+#include "engine/mixers/scan_kernel.h"
 #include "engine/tensor/ops.h"
+#include "engine/tensor/parallel.h"
 
 namespace vitrine::engine {
 
@@ -11,27 +14,18 @@ Tensor selective_scan(const Tensor& v_, const Tensor& delta_, const Tensor& a_, 
   const Tensor b = contiguous(to(b_, DType::F32)), c = contiguous(to(c_, DType::F32));
   const std::int64_t batch = v.size(0), tokens = v.size(1), channels = v.size(2), states = a.size(1);
   Tensor out = Tensor::empty({batch, tokens, channels});
-  const float *pv = v.data_f32(), *pd = delta.data_f32(), *pa = a.data_f32(), *pb = b.data_f32(), *pc = c.data_f32();
+  const float *pv = v.data_f32(), *pd = delta.data_f32(), *pb = b.data_f32(), *pc = c.data_f32();
   float* po = out.data_f32();
-  std::vector<float> h(static_cast<std::size_t>(channels * states));
-  for (std::int64_t n = 0; n < batch; ++n) {
-    std::fill(h.begin(), h.end(), 0.0F);
-    for (std::int64_t t = 0; t < tokens; ++t) {
-      const float *row_v = pv + (n * tokens + t) * channels, *row_d = pd + (n * tokens + t) * channels;
-      const float *row_b = pb + (n * tokens + t) * states, *row_c = pc + (n * tokens + t) * states;
-      float* row_o = po + (n * tokens + t) * channels;
-      for (std::int64_t ch = 0; ch < channels; ++ch) {
-        float* state = h.data() + ch * states;
-        const float step = row_d[ch], drive = step * row_v[ch];
-        float y = 0;
-        for (std::int64_t i = 0; i < states; ++i) {
-          state[i] = std::exp(step * pa[ch * states + i]) * state[i] + drive * row_b[i];
-          y += row_c[i] * state[i];
-        }
-        row_o[ch] = y;
-      }
+  const Tensor by_state = contiguous(transpose(a, 0, 1));
+  const float* rates = by_state.data_f32();
+  parallel_for(batch, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> h(static_cast<std::size_t>(channels * states));
+    for (std::int64_t n = begin; n < end; ++n) {
+      std::fill(h.begin(), h.end(), 0.0F);
+      const std::int64_t wide = n * tokens * channels, narrow = n * tokens * states;
+      scan_sequence(pv + wide, pd + wide, rates, pb + narrow, pc + narrow, tokens, channels, states, h.data(), po + wide);
     }
-  }
+  });
   return to(out, v_.dtype());
 }
 

@@ -8,7 +8,7 @@ namespace vitrine::engine {
 ///
 /// @param v, delta [batch, token, channel]  @param a [channel, state]  @param b, c [batch, token, state]
 /// @return [batch, token, channel], without the skip term D v
-/// @cost   O(batch token channel state), one pass over the tokens, threads over channels
+/// @cost   O(batch token channel state), one pass over the tokens, threads over the batch
 /// @source Gu and Dao 2023, arXiv:2312.00752, eq. 2 with Euler B
 Tensor selective_scan(const Tensor& v, const Tensor& delta, const Tensor& a, const Tensor& b, const Tensor& c);
 

@@ -166,11 +166,10 @@ Result<std::vector<EvalResult>> evaluate_variants(const Model& model, const Eval
   return results;
 }
 
-Result<double> forecast_evaluation(const Model& model, const EvalSet& set, const std::vector<EditList>& variants) {
-  SweepRequest request{.variants = variants};
+Result<double> forecast_evaluation(const Model& model, const EvalSet& set, const std::vector<EditList>& variants, std::map<std::string, Tensor>& batch) {
   const std::int64_t chunk = chunk_of(set);
-  VITRINE_CHECK(guard([&] { request.inputs = inputs_of(set, 0, std::min(set.items(), chunk)); }));
-  VITRINE_TRY(const SweepForecast cost, forecast_sweep(model, request));
+  VITRINE_CHECK(guard([&] { batch = inputs_of(set, 0, std::min(set.items(), chunk)); }));
+  VITRINE_TRY(const SweepForecast cost, forecast_sweep(model, {.inputs = batch, .variants = variants}));
   return cost.passes * static_cast<double>(set.items()) / static_cast<double>(chunk);
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,8 +45,9 @@ struct EvalResult {
 [[nodiscard]] Result<std::vector<EvalResult>> evaluate_variants(
     const Model& model, const EvalSet& set, const EditList& edits, const std::vector<EditList>& variants,
     const std::function<void(const std::vector<EvalResult>&, double fraction)>& visit = {}, const Progress& progress = {});
-/// Whole runs of the model over the set that this takes.
-[[nodiscard]] Result<double> forecast_evaluation(const Model& model, const EvalSet& set, const std::vector<EditList>& variants);
+/// How many runs of one batch of items this is worth, and such a batch.
+[[nodiscard]] Result<double> forecast_evaluation(const Model& model, const EvalSet& set, const std::vector<EditList>& variants,
+                                                 std::map<std::string, Tensor>& batch);
 
 /// @param limit use only the first items; 0: all
 [[nodiscard]] Result<EvalResult> evaluate(const Model& model, const EvalSet& set, const EditList& edits = {},

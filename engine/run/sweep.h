@@ -19,7 +19,7 @@ struct SweepRequest {
   EditList edits;                            ///< of every variant, before its own
   std::vector<EditList> variants;
   std::shared_ptr<const Run> parent;         ///< of `inputs` and `edits` with residuals; made if there is none
-  std::int64_t memory_limit = 256LL << 20;   ///< bytes of activations that one batch of variants may take
+  std::int64_t memory_limit = 32LL << 20;    ///< bytes of activations that one batch of variants may take; more is not quicker
 };
 
 /// Gets the outputs of one variant, exactly as a run of its own would name and shape them.

@@ -54,6 +54,7 @@ class Importance {
       VITRINE_TRY(const Prediction p, prediction_of(request_.workspace, *base_, -1));
       target_ = top_indices(p.logits, 1)[0];
     }
+    if (method_ == "zero" || method_ == "mean") VITRINE_CHECK(keep_within_budget());
     if (method_ == "gradient") return gradient();
     return ablation(partial);
   }
@@ -73,6 +74,48 @@ class Importance {
     out_.unit = "probability";
     out_.how = "largest weight of each query's row, mean over the queries of this input";
     return out_;
+  }
+
+  /// Ablations that would take longer than the budget give way to the gradient, which is one backward pass a batch.
+  Status keep_within_budget() {
+    const double budget = request_.params.value("budget", 0.0);
+    if (budget <= 0) return {};
+    VITRINE_TRY(const double seconds, ablation_seconds());
+    if (seconds <= budget) return {};
+    out_.postponed_seconds = seconds;
+    out_.postponed = fmt::format("{}-ablation of {} heads{} would take about {:.0f} s; shown is the gradient", method_, heads_in_all(),
+                                 set_ ? fmt::format(" over {} items", set_->items()) : std::string(), seconds);
+    method_ = "gradient";
+    return {};
+  }
+
+  std::int64_t heads_in_all() const {
+    std::int64_t all = 0;
+    for (const auto& m : tower_.mixers) all += m.heads;
+    return all;
+  }
+
+  /// From one run that is timed here, and the number of such runs that the ablations are worth.
+  Result<double> ablation_seconds() const {
+    std::vector<EditList> variants;
+    std::vector<std::size_t> places;
+    list_ablations(variants, places);
+    const Model& model = request_.workspace.model();
+    RunRequest run{.edits = request_.edits, .capture_maps = false, .keep_residuals = false};
+    double runs = 0;
+    if (set_) {
+      VITRINE_TRY(runs, forecast_evaluation(model, *set_, variants, run.inputs));
+    } else {
+      run.inputs = request_.workspace.input().tensors;
+      VITRINE_TRY(const SweepForecast cost, forecast_sweep(model, {.inputs = run.inputs, .variants = variants}));
+      runs = cost.passes;
+    }
+    double milliseconds = 0;
+    for (int i = 0; i < 2; ++i) {   // the first run of a model also packs its weights
+      VITRINE_TRY(const auto made, run_model(model, run));
+      milliseconds = made->milliseconds;
+    }
+    return runs * milliseconds / 1000;
   }
 
   Edit ablate(const MixerInfo& mixer, int head) const {
@@ -285,7 +328,7 @@ Report report_of(const AnalysisRequest& request, const TowerInfo& tower, const H
   Report report;
   report.id = "head_importance";
   report.picture = PictureKind::HeatMap;
-  report.title = "Head importance, " + request.params["method"].get<std::string>();
+  report.title = "Head importance, " + (found.postponed.empty() ? request.params["method"].get<std::string>() : "gradient");
   describe_input(report, request.workspace, tower.prefix);
   const std::vector<std::int64_t> shape{found.layers, found.heads};
   const std::vector<Axis> axes{layer_axis(found.layers), head_axis(found.heads)};
@@ -303,7 +346,11 @@ Report report_of(const AnalysisRequest& request, const TowerInfo& tower, const H
   }
   report.tables.push_back(std::move(table));
   report.notes["definition"] = found.how;
-  report.notes["method"] = request.params["method"].get<std::string>();
+  report.notes["method"] = found.postponed.empty() ? request.params["method"].get<std::string>() : "gradient";
+  if (!found.postponed.empty()) {
+    report.notes["postponed"] = found.postponed;
+    report.metrics.push_back({"postponed", found.postponed_seconds, "s", {}});
+  }
   report.notes["on"] = request.params["on"].get<std::string>();
   report.verified = {"every number is a real forward (or backward) pass with that head changed; nothing is approximated", -1, -1, true};
   report.fraction_done = fraction;
@@ -380,7 +427,9 @@ void register_head_importance(PluginRegistrar& registrar) {
   AnalysisInfo info{"head_importance", "Head importance", "How much worse the model gets when one head is taken away, for every head.", "Michel et al. 2019, arXiv:1905.10650; Voita et al. 2019, arXiv:1905.09418", importance_params()};
   info.slow = true;
   info.needs_input = false;   // not on an evaluation set
+  info.params.push_back(float_param("budget", 0, "seconds that ablations may take; those forecast to take longer give way to the gradient, and the report says so; 0: no limit"));
   registrar.add(make_analysis(info, run_importance));
+  info.params.pop_back();
   info.id = "importance_scatter";
   info.title = "Importance against other properties";
   info.summary = "Each head as a point: importance against entropy, distance or mass on the first token.";

@@ -13,6 +13,8 @@ struct HeadImportance {
   std::vector<float> importance;                 ///< [layer, head]
   std::vector<std::pair<std::string, std::vector<float>>> more;   ///< further measures of the same shape, by name
   std::string unit, how;                         ///< of the importance, and what was averaged over what
+  std::string postponed;                         ///< why another method was used than the one asked for; empty: it was not
+  double postponed_seconds = 0;                  ///< forecast of the method asked for
 };
 
 /// @param method zero: z = 0; mean: z = its mean over items and tokens; gradient: mean over items of |d loss / d gate|

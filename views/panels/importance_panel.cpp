@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include <QComboBox>
+#include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
 #include <QSplitter>
@@ -21,6 +22,9 @@
 namespace vitrine::views {
 
 namespace {
+
+/// Seconds that a sweep may take without being asked for by a button.
+constexpr double kUnasked = 10;
 
 /// What the model loses without each head: heat map, ranking and scatter with one selection.
 class ImportancePanel : public FramedPanel {
@@ -79,7 +83,8 @@ class ImportancePanel : public FramedPanel {
     const bool edited = edited_->isChecked();
     ask("importance", "head_importance",
         {{"method", method_->currentData().toString().toStdString()},
-         {"on", on_->currentData().toString().toStdString()}, {"tower", shown_tower_}}, edited);
+         {"on", on_->currentData().toString().toStdString()}, {"tower", shown_tower_}, {"budget", agreed_ ? 0.0 : kUnasked}}, edited);
+    agreed_ = false;
     ask("stats", "head_stats", {{"tower", shown_tower_}}, edited);
   }
 
@@ -98,6 +103,9 @@ class ImportancePanel : public FramedPanel {
       ranking_->hide_columns(others);
       show_verified(report.get());
       show_notes(*report);
+      const auto why = report->notes.find("postponed");
+      cost_row_->setVisible(why != report->notes.end());
+      if (why != report->notes.end()) cost_->set_text(QString::fromStdString(why->second));
     }
     compose_scatter();
     show_selection();
@@ -168,9 +176,29 @@ class ImportancePanel : public FramedPanel {
     });
   }
 
+  /// What a long sweep would cost, and the button that starts it all the same.
+  QWidget* build_cost_row() {
+    cost_row_ = new QWidget;
+    auto* row = new QHBoxLayout(cost_row_);
+    row->setContentsMargins(0, 0, 0, 0);
+    row->addWidget(cost_ = new ElidedLabel, 1);
+    cost_->setObjectName("cost");
+    auto* start = new QPushButton(tr("Compute"));
+    start->setObjectName("compute");
+    row->addWidget(start);
+    connect(start, &QPushButton::clicked, this, [this] {
+      agreed_ = true;
+      cost_row_->hide();
+      refresh();
+    });
+    cost_row_->hide();
+    return cost_row_;
+  }
+
   QWidget* build_views() {
     auto* body = new QWidget;
     auto* column = column_of(body);
+    column->addWidget(build_cost_row());
     auto* down = new QSplitter(Qt::Vertical);
     auto* across = new QSplitter(Qt::Horizontal);
     for (QSplitter* split : {down, across}) {
@@ -347,6 +375,9 @@ class ImportancePanel : public FramedPanel {
 
   std::string shown_tower_;
   QString notes_;
+  bool agreed_ = false;   ///< the next sweep may take as long as it takes
+  QWidget* cost_row_ = nullptr;
+  ElidedLabel* cost_ = nullptr;
   std::shared_ptr<const engine::Report> importance_, stats_, points_;
   TowerBox* tower_ = nullptr;
   QWidget *tower_row_ = nullptr, *on_row_ = nullptr;

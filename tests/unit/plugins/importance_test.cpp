@@ -33,6 +33,20 @@ TEST_P(Ablation, OfEveryHeadEqualsTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Methods, Ablation, testing::Values("zero", "mean"));
 
+TEST(Ablation, ThatExceedsItsBudgetGivesWayToTheGradient) {
+  const auto within = analyse(demo("vit_digits"), "head_importance", {{"method", "zero"}, {"on", "eval"}, {"budget", 1000.0}}, {});
+  ASSERT_TRUE(within) << sentence(within.error());
+  EXPECT_FALSE(within->notes.contains("postponed"));
+  const auto over = analyse(demo("vit_digits"), "head_importance", {{"method", "zero"}, {"on", "eval"}, {"budget", 0.001}}, {});
+  ASSERT_TRUE(over) << sentence(over.error());
+  EXPECT_TRUE(over->notes.at("postponed").starts_with("zero-ablation of 24 heads over 300 items would take about ")) << over->notes.at("postponed");
+  EXPECT_GT(metric_named(*over, "postponed"), 0.001);
+  const auto gradient = analyse(demo("vit_digits"), "head_importance", {{"method", "gradient"}, {"on", "eval"}}, {});
+  ASSERT_TRUE(gradient);
+  EXPECT_EQ(over->arrays[0].values, gradient->arrays[0].values);
+  EXPECT_EQ(over->title, gradient->title);
+}
+
 Report gradient_importance() {
   auto report = analyse(demo("vit_digits"), "head_importance", {{"method", "gradient"}, {"on", "eval"}}, {});
   if (!report) throw std::runtime_error(sentence(report.error()));
