@@ -37,7 +37,7 @@ bool EngineClient::current(const QString& tag, std::uint64_t serial) const {
 }
 
 void EngineClient::submit_job(const QString& tag, Priority priority, Lane lane, Inner work,
-                              std::function<void(const QString& thrown)> answer) {
+                              std::function<void(const QString& thrown)> answer, double expected_ms) {
   const std::uint64_t serial = next_serial_++;
   open_[tag] = serial;
   const auto to_ui = [this](std::function<void()> call) {
@@ -55,6 +55,7 @@ void EngineClient::submit_job(const QString& tag, Priority priority, Lane lane, 
   job.tag = tag.toStdString();
   job.priority = priority;
   job.lane = lane;
+  job.expected_ms = expected_ms;
   job.work = [work = std::move(work), post](const engine::Progress& progress) { work(progress, post); };
   job.listener = [this, to_ui, steps, tag, serial](double fraction, std::string_view what) {
     if (!steps->pass()) return;

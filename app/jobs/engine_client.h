@@ -43,9 +43,10 @@ class EngineClient : public QObject {
   ~EngineClient() override;
 
   /// @param work   on a lane's thread: Result<T>(const Progress&, const Post&)
+  /// @param expected_ms what it took the last time; 0: unknown
   /// @param answer on this thread, once, with the result or the error; not called for stale or cancelled requests
   template <class Work, class Answer>
-  void submit(const QString& tag, Priority priority, Lane lane, Work work, Answer answer) {
+  void submit(const QString& tag, Priority priority, Lane lane, Work work, Answer answer, double expected_ms = 0) {
     using R = std::invoke_result_t<Work, const engine::Progress&, const Post&>;
     auto result = std::make_shared<std::optional<R>>();
     submit_job(
@@ -59,7 +60,8 @@ class EngineClient : public QObject {
                                   "the computation ended with a defect: " + thrown.toStdString())));
           else
             answer(std::move(**result));
-        });
+        },
+        expected_ms);
   }
 
   void cancel(const QString& tag);
@@ -79,7 +81,7 @@ class EngineClient : public QObject {
  private:
   using Inner = std::function<void(const engine::Progress&, const Post&)>;
   void submit_job(const QString& tag, Priority priority, Lane lane, Inner work,
-                  std::function<void(const QString& thrown)> answer);
+                  std::function<void(const QString& thrown)> answer, double expected_ms);
   [[nodiscard]] bool current(const QString& tag, std::uint64_t serial) const;
   void record(Latency latency);
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <tuple>
 #include <utility>
 
 namespace vitrine::app {
@@ -89,7 +90,7 @@ std::size_t JobQueue::open_jobs() const {
 /// Called with the lock held.
 std::shared_ptr<JobQueue::Entry> JobQueue::next(LaneState& lane) {
   const auto best = std::max_element(lane.waiting.begin(), lane.waiting.end(), [](const auto& a, const auto& b) {
-    return a->job.priority < b->job.priority;
+    return std::tuple(a->job.priority, -a->job.expected_ms) < std::tuple(b->job.priority, -b->job.expected_ms);
   });
   auto entry = *best;
   lane.waiting.erase(best);

@@ -23,7 +23,7 @@ enum class Lane {
 };
 inline constexpr int kLanes = 3;
 
-/// What is computed next. Higher numbers go first; equal ones in the order they came.
+/// What is computed next. Higher numbers go first; among equal ones what was quickest the last time, then what came first.
 enum class Priority { Background = 0, Hidden = 1, Visible = 2, State = 3 };
 
 /// When a job was submitted, started and finished (steady clock).
@@ -35,6 +35,7 @@ struct Job {
   std::string tag;                ///< a newer job with the same tag cancels and replaces this one
   Priority priority = Priority::Hidden;
   Lane lane = Lane::Prompt;
+  double expected_ms = 0;         ///< 0: unknown
   /// Runs on the lane's thread. What it throws goes to `done`.
   std::function<void(const engine::Progress&)> work;
   /// On the lane's thread, after `work`; `thrown` is empty unless an exception came out of it. Not called for a

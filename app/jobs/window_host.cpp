@@ -74,8 +74,12 @@ Lane WindowHost::lane_of(const std::string& analysis, views::Pace pace) const {
   const auto* found = backend_->analyses().find(analysis);
   if (found && (*found)->info().slow) return Lane::Sweep;
   if (pace == views::Pace::CanWait) return Lane::Slow;
+  return expected_ms(analysis) > kSlowMs ? Lane::Slow : Lane::Prompt;
+}
+
+double WindowHost::expected_ms(const std::string& analysis) const {
   const auto cost = known_cost_ms_.find(analysis);
-  return cost != known_cost_ms_.end() && cost->second > kSlowMs ? Lane::Slow : Lane::Prompt;
+  return cost == known_cost_ms_.end() ? 0 : cost->second;
 }
 
 void WindowHost::request(const QString& tag, const std::string& analysis, const nlohmann::json& params, bool edited,
@@ -109,7 +113,8 @@ void WindowHost::request(const QString& tag, const std::string& analysis, const 
         shown_[tag] = asked_[tag];
         if (pace == views::Pace::Prompt) known_cost_ms_[analysis] = *cost;
         emit report(tag, std::make_shared<const engine::Report>(std::move(*result)));
-      });
+      },
+      pace == views::Pace::Prompt ? expected_ms(analysis) : 0);
 }
 
 void WindowHost::cancel(const QString& tag) {

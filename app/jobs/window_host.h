@@ -77,6 +77,7 @@ class WindowHost : public views::Host {
   [[nodiscard]] QString full(const QString& tag) const { return prefix_ + tag; }
   [[nodiscard]] Priority priority_of(const QString& tag) const;
   [[nodiscard]] Lane lane_of(const std::string& analysis, views::Pace pace) const;
+  [[nodiscard]] double expected_ms(const std::string& analysis) const;   ///< 0: not computed yet
   [[nodiscard]] RequestContext context(bool edited) const;
 
   SessionKeeper& keeper_;

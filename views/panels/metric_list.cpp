@@ -46,13 +46,14 @@ MetricList::MetricList(QWidget* parent) : QWidget(parent), now_(tr("now")), befo
 }
 
 void MetricList::set_metrics(std::vector<engine::Metric> metrics, std::set<std::string> stale) {
+  const QSize before = sizeHint();
   metrics_ = std::move(metrics);
   stale_ = std::move(stale);
   QStringList spoken;
   for (std::size_t i = 0; i < metrics_.size(); ++i)
     spoken << metric_name(metrics_[i].name) + ": " + value_text(static_cast<int>(i));
   setAccessibleName(spoken.join("; "));
-  updateGeometry();
+  if (sizeHint() != before) updateGeometry();
   update();
 }
 
