@@ -1,8 +1,10 @@
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <map>
@@ -128,6 +130,46 @@ TEST(BatchKilled, TenTimesEndsWithTheResultsOfAnUnbrokenRun) {
   for (const auto& [ordinal, count] : times) repeated += count - 1;
   EXPECT_LE(repeated, 10 * 2);
   EXPECT_FALSE(begun.empty()) << "the kills came too late to leave anything to resume";
+  fs::remove_all(base);
+}
+
+/// Begins or resumes the job in a process of its own that the kernel ends in the very write by which any file would
+/// grow beyond `bytes`.
+/// @return whether it was ended so
+bool run_until_a_file_has(const fs::path& folder, std::uintmax_t bytes) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const rlimit size{bytes, bytes}, none{0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    setrlimit(RLIMIT_FSIZE, &size);
+    signal(SIGXFSZ, SIG_DFL);
+    _exit(run_job(folder, true, -1));
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ;
+}
+
+TEST(BatchKilled, InTheMiddleOfAWriteEndsWithTheResultsOfAnUnbrokenRun) {
+  const fs::path base = fs::path(testing::TempDir()) / "vitrine_batch_cut";
+  fs::remove_all(base);
+  fs::create_directories(base / "whole");
+  fs::create_directories(base / "broken");
+  ASSERT_EQ(run_job(base / "whole", false, -1), 6);
+  const fs::path log = base / "broken" / "test.results" / "results.sqlite-wal";
+  std::mt19937 random(7);
+  std::error_code none_yet;
+  std::uintmax_t reached = 200'000;
+  int kills = 0;
+  for (int attempt = 0; attempt < 40; ++attempt) {
+    const auto now = fs::file_size(log, none_yet);
+    if (!none_yet) reached = std::max(reached, now);
+    reached += random() % 30'000;
+    if (run_until_a_file_has(base / "broken", reached)) ++kills;
+  }
+  EXPECT_GE(kills, 20);
+  EXPECT_EQ(run_job(base / "broken", true, -1), 6);
+  EXPECT_EQ(everything(base / "broken"), everything(base / "whole"));
   fs::remove_all(base);
 }
 
