@@ -134,6 +134,7 @@ Result<std::unique_ptr<Part>> make_window_attention(const nlohmann::json& params
 
 class PatchMerging final : public Part {
  public:
+  bool halves_grid() const override { return true; }
   std::string tower;
   std::unique_ptr<Part> norm;
   PackedLinear reduction;

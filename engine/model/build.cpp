@@ -6,6 +6,7 @@
 #include "engine/nn/channel_mixers.h"
 #include "engine/nn/codebook.h"
 #include "engine/nn/heads.h"
+#include "engine/nn/reconstruction.h"
 #include "engine/nn/saliency.h"
 #include "engine/nn/stems.h"
 
@@ -13,7 +14,7 @@ namespace vitrine::engine {
 
 Result<PartRegistry> builtin_parts() {
   PartRegistry registry;
-  for (auto add : {register_basics, register_channel_mixers, register_codebook, register_stems, register_head_steps, register_attention, register_mamba, register_saliency})
+  for (auto add : {register_basics, register_channel_mixers, register_codebook, register_stems, register_head_steps, register_attention, register_mamba, register_saliency, register_reconstruction})
     VITRINE_CHECK(add(registry));
   return registry;
 }

@@ -65,6 +65,7 @@ struct Model::Parts {
   std::vector<std::string> class_labels;
   std::vector<std::string> warnings;
   std::int64_t parameters = 0;
+  std::int64_t cut_tokens = 0;       ///< longer texts are cut to this many tokens; 0: they are refused
   std::int64_t prepend_id = -1;      ///< put before every text that does not begin with it; -1: nothing
   DType dtype = DType::F32;
   nlohmann::json config;

@@ -54,6 +54,16 @@ std::int64_t beginning_token(const fs::path& path, const Model::Parts& parts) {
   return text.is_string() ? parts.tokenizer->id_of(text.get<std::string>()) : -1;
 }
 
+/// `max_seq_length` of a sentence encoder: its library cuts longer texts.
+std::int64_t stated_length(const fs::path& path) {
+  const auto file = beside(path, "sentence_bert_config.json");
+  if (!file) return 0;
+  const auto config = read_json_file(*file);
+  if (!config || !config->is_object()) return 0;
+  const json length = config->value("max_seq_length", json());
+  return length.is_number_integer() && length >= 2 && length <= 1'000'000 ? length.get<std::int64_t>() : 0;
+}
+
 /// The folder's tokenizer and preprocessing; a broken one is a warning, since tensors can still be run.
 void open_companions(const fs::path& path, Model::Parts& parts) {
   std::error_code ignored;
@@ -64,6 +74,7 @@ void open_companions(const fs::path& path, Model::Parts& parts) {
     else if (tokenizer.error().code != ErrorCode::FileMissing) parts.warnings.push_back(sentence(tokenizer.error()));
   }
   parts.prepend_id = beginning_token(path, parts);
+  parts.cut_tokens = stated_length(path);
   if (!parts.spec.input.value("image", false)) return;
   json how = parts.spec.input.value("preprocess", json());
   if (const auto file = beside(path, "preprocessor_config.json")) {

@@ -77,6 +77,8 @@ class Part {
   [[nodiscard]] virtual Tensor forward(const Tensor& x, Pass& pass) const = 0;
   /// Whether rows of the batch act on each other, so that several runs cannot share one.
   [[nodiscard]] virtual bool mixes_batch() const { return false; }
+  /// Whether it leaves half as many rows and columns of tokens (patch merging).
+  [[nodiscard]] virtual bool halves_grid() const { return false; }
   /// Multiply-adds x 2 for `tokens` tokens, for forecasts.
   [[nodiscard]] virtual double flops(std::int64_t batch, std::int64_t tokens) const { return 0; }
 };

@@ -17,6 +17,8 @@ class PatchEmbedding final : public Part {
   Tensor conv, conv_bias;
   PackedLinear flat;
   std::unique_ptr<Part> flat_norm_before, flat_norm_after, norm;
+  Tensor mask_token;                               // stands for the patches that are hidden
+  double mask_ratio = 0;
   Tensor cls, distillation, registers, positions;  // positions [prefix + rows * cols, d]
   bool positions_cover_prefix = true, antialias = false, pad_to_patch = false;
   HookId hook_embed = 0;
@@ -45,6 +47,20 @@ class PatchEmbedding final : public Part {
     return flat_norm_after->forward(flat(flat_norm_before->forward(x, pass)), pass);
   }
 
+  /// Hides patches: those behind the first n (1 - ratio) of the order that `noise` (ascending) or `ids_shuffle` gives.
+  /// Without either nothing is hidden. Leaves the output "patch_mask" [batch, patch], 1: hidden.
+  Tensor hidden(const Tensor& x, Pass& pass) const {
+    Tensor order = pass.input("ids_shuffle");
+    if (const Tensor noise = pass.input("noise"); noise.defined()) order = argsort(noise, 1);
+    if (!order.defined()) return x;
+    if (order.dim() != 2 || order.size(0) != x.size(0) || order.size(1) != x.size(1))
+      throw std::invalid_argument("the order of patches must be " + shape_text({x.size(0), x.size(1)}) + ", came " + shape_text(order.shape()));
+    const auto kept = static_cast<double>(static_cast<std::int64_t>(static_cast<double>(x.size(1)) * (1 - mask_ratio)));
+    const Tensor mask = greater(argsort(order, 1), kept - 0.5);
+    pass.outputs[tower + "patch_mask"] = to(mask, DType::F32);
+    return where(unsqueeze(mask, -1), expand(reshape(mask_token, {1, 1, d_model}), x.shape()), x);
+  }
+
   /// The stored grid, resized where the image has another one: [1, tokens, d].
   Tensor positions_for(std::int64_t rows, std::int64_t cols) const {
     if (rows == grid_rows && cols == grid_cols) return unsqueeze(positions, 0);
@@ -63,6 +79,7 @@ class PatchEmbedding final : public Part {
     const Tensor weight = conv.defined() ? conv : flat.weight();
     Tensor x = patches(to(pixels, weight.dtype()), pass);
     const auto [rows, cols] = pass.grids[tower];
+    if (mask_token.defined()) x = hidden(x, pass);
     const std::int64_t batch = x.size(0);
     const Tensor where_ = positions.defined() ? positions_for(rows, cols) : Tensor();
     if (where_.defined() && !positions_cover_prefix) x = x + where_;
@@ -88,6 +105,9 @@ class PatchEmbedding final : public Part {
 Status build_prefix(PatchEmbedding& stem, const nlohmann::json& params, const BuildContext& context) {
   if (param_or(params, "cls", true)) {
     VITRINE_TRY(stem.cls, context.weight("cls", {stem.d_model}));
+  }
+  if (stem.mask_ratio = param_or(params, "mask_ratio", 0.0); stem.mask_ratio > 0) {
+    VITRINE_TRY(stem.mask_token, context.weight("mask_token", {stem.d_model}));
   }
   if (param_or(params, "distillation", false)) {
     VITRINE_TRY(stem.distillation, context.weight("distillation", {stem.d_model}));

@@ -53,8 +53,13 @@ class Preparer {
     return {};
   }
 
-  Result<Encoding> encode(const Tokenizer& tokenizer, const std::string& text, const std::optional<std::string>& pair) const {
+  Result<Encoding> encode(const Tokenizer& tokenizer, const std::string& text, const std::optional<std::string>& pair) {
     VITRINE_TRY(Encoding e, pair ? tokenizer.encode_pair(text, *pair) : tokenizer.encode(text));
+    const std::int64_t most = model_.parts().cut_tokens;
+    if (most > 0 && static_cast<std::int64_t>(e.tokens.size()) > most) {
+      cut_from_ = std::max(cut_from_, e.tokens.size());
+      VITRINE_TRY(e, tokenizer.encode_within(text, pair ? std::optional<std::string_view>(*pair) : std::nullopt, most));
+    }
     const std::int64_t first = model_.parts().prepend_id;
     if (first >= 0 && (e.tokens.empty() || e.tokens[0].id != first)) e.tokens.insert(e.tokens.begin(), Token{first, 0, 0, 0, true});
     return e;
@@ -82,6 +87,7 @@ class Preparer {
     store_text(rows, longest, *tokenizer);
     if (model_.spec().input.contains("decoder_start_id")) VITRINE_CHECK(add_decoder(*tokenizer));
     out_.summary = fmt::format("{} tokens", longest);
+    if (cut_from_ > 0) out_.summary += fmt::format(" (cut from {}: max_seq_length)", cut_from_);
     return {};
   }
 
@@ -176,6 +182,7 @@ class Preparer {
 
   const Model& model_;
   PreparedInput out_;
+  std::size_t cut_from_ = 0;   ///< tokens of the longest text that was cut
   std::vector<TokenLabel> text_labels_, decoder_labels_;
 };
 

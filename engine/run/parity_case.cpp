@@ -79,6 +79,27 @@ Result<bool> add_quantised_files(const fs::path& folder, const std::map<std::str
   return !kinds.empty();
 }
 
+/// One set of weights under several configurations: `yarn/config.json` gives the tensors named `yarn.…`, and other
+/// spellings of the same (`config.legacy.json`) give them too.
+bool add_configurations(const fs::path& folder, const std::map<std::string, HostTensor>& expected, ParityCase& out) {
+  std::vector<fs::path> files;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(folder, failed)) {
+    if (!entry.is_directory(failed) || holds_weights(entry.path()) || !fs::exists(entry.path() / "config.json", failed)) continue;
+    for (const auto& file : fs::directory_iterator(entry.path(), failed))
+      if (file.path().extension() == ".json") files.push_back(file.path());
+  }
+  std::sort(files.begin(), files.end());
+  for (const fs::path& file : files) {
+    const std::string kind = file.parent_path().filename().string();
+    ParityVariant variant{file.filename() == "config.json" ? kind : kind + "/" + file.stem().string(), folder, file, {}};
+    for (const auto& [name, tensor] : expected)
+      if (name.starts_with(kind + ".")) variant.expected[name.substr(kind.size() + 1)] = tensor;
+    if (!variant.expected.empty()) out.variants.push_back(std::move(variant));
+  }
+  return !out.variants.empty();
+}
+
 Status add_folders(const fs::path& folder, const std::map<std::string, HostTensor>& expected, ParityCase& out) {
   std::vector<fs::path> folders;
   std::error_code failed;
@@ -110,6 +131,7 @@ Status add_variants(std::map<std::string, HostTensor> expected, ParityCase& out,
   }
   VITRINE_TRY(const bool quantised, add_quantised_files(out.folder, expected, out));
   if (quantised) return {};
+  if (holds_weights(out.folder) && add_configurations(out.folder, expected, out)) return {};
   if (holds_weights(out.folder)) {
     out.variants.push_back({"", out.folder, {}, std::move(expected)});
     return {};

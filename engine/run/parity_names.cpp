@@ -60,6 +60,8 @@ constexpr std::array kCommon = {
     Row{"coding_rate_qkv", "layers attn.hook_q | coding_rate 0.01 | permute 1 0"},
     Row{"coding_rate_mid", "layers attn.hook_q of hook_resid_mid | coding_rate 0.01 | permute 1 0"},
     Row{"nonzero_share", "layers hook_resid_post | nonzero | permute 1 0"},
+    Row{"cos", "rope cos"},
+    Row{"sin", "rope sin"},
     Row{"cls", "hook %hook_final | select 1 0"},
     Row{"patch_tokens", "hook %hook_final | patches"},
 };

@@ -8,6 +8,7 @@
 
 #include "engine/mixers/attention_map.h"
 #include "engine/model/build.h"
+#include "engine/nn/rope.h"
 #include "engine/run/parity_compare.h"
 #include "engine/run/pass.h"
 #include "engine/run/resolve.h"
@@ -155,6 +156,32 @@ Result<ParityRun::Found> ParityRun::find_map(const ParityExpression& expression)
   return found;
 }
 
+/// The table [token, d_head] of a rotary embedding, halves repeated: what it makes of a vector of ones before zeros.
+Result<ParityRun::Found> ParityRun::find_rope(const ParityExpression& expression) const {
+  const HostTensor* ids = input("input_ids");
+  const auto& towers = model_.spec().towers;
+  if (!ids || ids->shape.size() != 2 || towers.empty() || towers[0].stages.empty() || towers[0].stages[0].blocks.empty() || names_.towers[0].mixers.empty())
+    return fail(ErrorCode::InvalidInput, "no rotary embedding in the model");
+  const int d_head = names_.towers[0].mixers[0].d_head;
+  for (const auto& sublayer : towers[0].stages[0].blocks[0].sublayers) {
+    const auto rope = sublayer.part.params.find("rope");
+    if (rope == sublayer.part.params.end() || !rope->is_object()) continue;
+    VITRINE_TRY(const Rope rotary, Rope::from_json(*rope, d_head));
+    Found found;
+    found.where = "rotary table";
+    VITRINE_CHECK(guard([&] {
+      const std::int64_t tokens = ids->shape[1], half = d_head / 2;
+      const Tensor x = cat({ones({1, 1, tokens, half}), zeros({1, 1, tokens, half})}, 3);
+      const Tensor turned = select(select(rotary.apply(x, arange(tokens)), 0, 0), 0, 0);
+      const std::int64_t begin = expression.name == "cos" ? 0 : half;
+      const Tensor part = slice(turned, 1, begin, begin + half);
+      found.tensor = to_host(cat({part, part}, 1));
+    }));
+    return found;
+  }
+  return fail(ErrorCode::InvalidInput, "no rotary embedding in the model");
+}
+
 Result<ParityRun::Found> ParityRun::find_windows(const ParityExpression& expression) const {
   const MixerInfo* info = mixer(expression.name, false);
   const auto it = info ? run_->maps.find(info->site) : run_->maps.end();
@@ -219,6 +246,7 @@ Result<HostTensor> ParityRun::find_layers(const ParityExpression& expression) co
 Result<ParityRun::Found> ParityRun::find_source(const ParityExpression& expression) const {
   if (expression.kind.starts_with("map")) return find_map(expression);
   if (expression.kind == "windows") return find_windows(expression);
+  if (expression.kind == "rope") return find_rope(expression);
   Found found;
   if (expression.kind == "layers") {
     VITRINE_TRY(found.tensor, find_layers(expression));

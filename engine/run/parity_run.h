@@ -45,6 +45,7 @@ class ParityRun {
   Result<Found> find(const ParityExpression& expression) const;
   Result<Found> find_source(const ParityExpression& expression) const;
   Result<Found> find_map(const ParityExpression& expression) const;
+  Result<Found> find_rope(const ParityExpression& expression) const;
   Result<Found> find_windows(const ParityExpression& expression) const;
   Result<HostTensor> find_layers(const ParityExpression& expression) const;
   Result<HostTensor> reread(int layer, const std::string& suffix, const std::string& from) const;

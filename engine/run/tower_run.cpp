@@ -89,7 +89,7 @@ Tensor TowerRun::between(int block, Tensor x) {
 /// Merges before `start` are not run again, but the grid that they leave must be known.
 void TowerRun::replay_grids(int start) {
   for (const auto& merge : tower_.merges)
-    if (merge.part && merge.before_block <= start) {
+    if (merge.part && merge.part->halves_grid() && merge.before_block <= start) {
       auto& [rows, cols] = pass_.grids[tower_.prefix];
       rows = (rows + 1) / 2;
       cols = (cols + 1) / 2;
