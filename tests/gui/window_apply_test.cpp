@@ -67,9 +67,10 @@ void WindowApplyTest::apply_writes_a_smaller_model_that_opens_and_equals_the_mas
   QVERIFY(!masked_parameters.isEmpty() && !masked_accuracy.isEmpty());
 
   auto* note = window.in<QWidget>("pruning", "note");
+  const QString note_before = test::line_text(note);
   VITRINE_DO(test::answer_file_dialog(out, [&] { return test::click(window.in<QPushButton>("pruning", "apply")); }));
-  QVERIFY(test::wait_for([&] { return test::line_text(note).contains(out); }));
-  QVERIFY2(test::line_text(note).startsWith(QStringLiteral("Exported to ")), qPrintable(test::line_text(note)));
+  QVERIFY(test::wait_for([&] { return test::line_text(note) != note_before; }));
+  QVERIFY2(test::line_text(note).startsWith(QStringLiteral("Exported to ") + out), qPrintable(test::line_text(note)));
   QVERIFY2(window.panel("pruning")->verified_text().contains(QStringLiteral("difference")), qPrintable(window.panel("pruning")->verified_text()));
   QVERIFY(QFile::exists(QDir(out).filePath(QStringLiteral("report.json"))));
 

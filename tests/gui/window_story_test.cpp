@@ -76,6 +76,7 @@ class WindowStoryTest : public QObject {
   void a_double_click_in_the_journal_goes_back_to_the_first_branch();
   void the_exported_figure_has_a_cell_for_every_pair_of_tokens();
   void the_exported_numbers_are_the_reports();
+  void the_figure_is_exported_as_it_is_looked_at();
   void saving_takes_the_star_from_the_title();
   void the_saved_file_opens_with_the_same_text_edits_and_numbers();
 
@@ -299,6 +300,23 @@ void WindowStoryTest::the_exported_numbers_are_the_reports() {
     }
     QVERIFY2(number.toFloat() == values[i].get<float>(), line + " but " + QByteArray::fromStdString(values[i].dump()));
   }
+}
+
+void WindowStoryTest::the_figure_is_exported_as_it_is_looked_at() {
+  auto* mode = in<QWidget>("attention", "mode");
+  VITRINE_DO(test::click(mode, QPoint(8, mode->height() / 2)));
+  VITRINE_DO(test::press(QKeySequence(Qt::Key_Right)));
+  auto* lines = in<QWidget>("attention", "lines");
+  QVERIFY(lines && lines->isVisible());
+  const QString path = folder_.filePath(QStringLiteral("lines.svg"));
+  VITRINE_DO(write_export(QStringLiteral("Figure as SVG"), path));
+  QTRY_VERIFY(QFile::exists(path));
+  const QByteArray svg = content(path);
+  QCOMPARE(svg.count("class=\"cell\""), 0);
+  QVERIFY(svg.count("<polyline") > 3);
+  QVERIFY(svg.contains(">happy<"));
+  VITRINE_DO(test::press(QKeySequence(QStringLiteral("Ctrl+Z"))));
+  QTRY_VERIFY(in<QWidget>("attention", "map")->isVisible());
 }
 
 void WindowStoryTest::saving_takes_the_star_from_the_title() {
