@@ -1,5 +1,6 @@
 #include "app/window/banner.h"
 
+#include <QApplication>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
@@ -38,7 +39,8 @@ Banner::Banner(QWidget* parent) : QFrame(parent) {
 }
 
 void Banner::retheme() {
-  const views::Shades s = views::shades(*this);
+  // The application's: a banner that was never shown still has the palette it was made with.
+  const views::Shades s = views::shades(QApplication::palette());
   const QColor tone = kind_ == Kind::Error ? s.bad : s.accent;
   mark_->setPixmap(window_icon(kind_ == Kind::Error ? QStringLiteral("warning") : QStringLiteral("clock"), tone).pixmap(18, 18));
   close_->setIcon(window_icon(QStringLiteral("close"), s.muted));

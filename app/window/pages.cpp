@@ -1,11 +1,13 @@
 #include "app/window/pages.h"
 
 #include <algorithm>
+#include <map>
 
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDialogButtonBox>
 #include <QFormLayout>
+#include <QGridLayout>
 #include <QHeaderView>
 #include <QImage>
 #include <QLabel>
@@ -53,6 +55,19 @@ QIcon swatch(const QString& map) {
   return QPixmap::fromImage(strip.scaled(96, 12));
 }
 
+/// "analysis a", "analysis b", "architecture c" as "2 analyses, 1 architecture".
+QString counted(const std::vector<std::string>& provides) {
+  std::map<QString, int> kinds;
+  for (const auto& what : provides) ++kinds[QString::fromStdString(what).section(QLatin1Char(' '), 0, 0)];
+  QStringList out;
+  for (const auto& [kind, count] : kinds) {
+    QString plural = kind;
+    if (count > 1) plural = kind.endsWith(QLatin1String("sis")) ? kind.chopped(2) + QStringLiteral("es") : kind + QLatin1Char('s');
+    out << QStringLiteral("%1 %2").arg(count).arg(plural);
+  }
+  return out.join(QStringLiteral(", "));
+}
+
 QString joined(const std::vector<std::string>& words) {
   QStringList out;
   for (const auto& word : words) out << QString::fromStdString(word);
@@ -72,6 +87,7 @@ PluginPage::PluginPage(const std::vector<engine::PluginStatus>& plugins, QWidget
   table->setEditTriggers(QAbstractItemView::NoEditTriggers);
   table->setSelectionBehavior(QAbstractItemView::SelectRows);
   table->setShowGrid(false);
+  table->setStyleSheet(QStringLiteral("QTableView::item { padding: 2px 6px; }"));
   table->setWordWrap(true);
   const views::Shades s = views::shades(*this);
   for (int row = 0; row < static_cast<int>(plugins.size()); ++row) {
@@ -79,15 +95,19 @@ PluginPage::PluginPage(const std::vector<engine::PluginStatus>& plugins, QWidget
     const std::string name = !plugin.name.empty() ? plugin.name : !plugin.id.empty() ? plugin.id : plugin.folder.filename().string();
     QString state = plugin.active ? QStringLiteral("Active") : QString::fromStdString(plugin.message);
     for (const auto& warning : plugin.warnings) state += QStringLiteral("\n") + QString::fromStdString(warning);
-    const QString cells[] = {QString::fromStdString(name), QString::fromStdString(plugin.version), state, joined(plugin.provides)};
+    const QString cells[] = {QString::fromStdString(name), QString::fromStdString(plugin.version), state, counted(plugin.provides)};
+    const QString tips[] = {QString::fromStdString(plugin.folder.string()), cells[1], state, joined(plugin.provides)};
     for (int i = 0; i < 4; ++i) {
       auto* item = new QTableWidgetItem(cells[i]);
-      item->setToolTip(i == 0 ? QString::fromStdString(plugin.folder.string()) : cells[i]);
+      item->setTextAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+      item->setToolTip(tips[i]);
       if (i == 2) item->setForeground(plugin.active ? s.good : s.bad);
       table->setItem(row, i, item);
     }
   }
   table->horizontalHeader()->setStretchLastSection(true);
+  table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+  table->horizontalHeader()->setHighlightSections(false);
   table->setColumnWidth(0, 190);
   table->setColumnWidth(1, 70);
   table->setColumnWidth(2, 260);
@@ -98,7 +118,7 @@ PluginPage::PluginPage(const std::vector<engine::PluginStatus>& plugins, QWidget
 }
 
 ShortcutSheet::ShortcutSheet(const ActionTable& actions, QWidget* parent) : QDialog(parent) {
-  auto* column = page(this, QStringLiteral("Keyboard"), 760, 560);
+  auto* column = page(this, QStringLiteral("Keyboard"), 760, 640);
   auto* body = new QWidget;
   auto* columns = new QHBoxLayout(body);
   columns->setContentsMargins(0, 0, 0, 0);
@@ -110,26 +130,29 @@ ShortcutSheet::ShortcutSheet(const ActionTable& actions, QWidget* parent) : QDia
   int filled[2] = {0, 0};
   for (const QString& group : groups) {
     const int side = filled[0] <= filled[1] ? 0 : 1;
-    auto* head = new QLabel(group);
-    head->setForegroundRole(QPalette::PlaceholderText);
+    QLabel* head = views::heading(group);
     sides[side]->addWidget(head);
-    auto* form = new QFormLayout;
-    form->setHorizontalSpacing(24);
-    form->setVerticalSpacing(3);
+    auto* lines = new QGridLayout;
+    lines->setContentsMargins(0, 0, 0, 14);
+    lines->setHorizontalSpacing(24);
+    lines->setVerticalSpacing(3);
+    lines->setColumnStretch(1, 1);
     for (const auto& row : actions.rows()) {
       if (row.group != group || row.action->shortcut().isEmpty()) continue;
       auto* keys = new QLabel(row.action->shortcut().toString(QKeySequence::NativeText));
       keys->setFont(views::code_font(keys->font()));
       keys->setMinimumWidth(120);
-      form->addRow(keys, new QLabel(plain_text(*row.action)));
+      const int line = lines->rowCount();
+      lines->addWidget(keys, line, 0);
+      lines->addWidget(new QLabel(plain_text(*row.action)), line, 1);
       ++filled[side];
     }
     filled[side] += 2;
-    sides[side]->addLayout(form);
-    sides[side]->addSpacing(12);
+    sides[side]->addLayout(lines);
   }
   for (auto* side : sides) {
-    side->addStretch();
+    side->setSpacing(2);
+    side->addStretch(1);
     columns->addLayout(side, 1);
   }
   auto* scroll = new QScrollArea;
@@ -162,7 +185,7 @@ void Settings::save() const {
 }
 
 SettingsPage::SettingsPage(const Settings& settings, QWidget* parent) : QDialog(parent), settings_(settings) {
-  auto* column = page(this, QStringLiteral("Settings"), 460, 300);
+  auto* column = page(this, QStringLiteral("Settings"), 460, 250);
   auto* form = new QFormLayout;
   form->setHorizontalSpacing(24);
   form->setVerticalSpacing(10);

@@ -19,9 +19,12 @@ namespace {
 /// Work shorter than this never flickers through the strip.
 constexpr int kShowAfterMs = 250;
 
-QLabel* cell(QStatusBar* bar, const QString& tip) {
-  auto* label = new QLabel;
-  label->setToolTip(tip);
+/// As wide as its text where there is room; a narrow window cuts it instead of growing.
+views::ElidedLabel* cell(QStatusBar* bar, const QString& name) {
+  auto* label = new views::ElidedLabel;
+  label->setAccessibleDescription(name);
+  label->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
+  label->setMinimumWidth(48);
   label->setContentsMargins(8, 0, 8, 0);
   bar->addPermanentWidget(label);
   return label;
@@ -68,22 +71,22 @@ StatusStrip::StatusStrip(EngineClient& client, QWidget* parent) : QStatusBar(par
   model_ = cell(this, QStringLiteral("Model and number format"));
   device_ = cell(this, QStringLiteral("Where the numbers are computed"));
   memory_ = cell(this, QStringLiteral("Memory that this program holds"));
-  device_->setText(device_text());
+  device_->set_text(device_text());
   connect(cancel_, &QToolButton::clicked, this, &StatusStrip::cancel_asked);
   connect(&client_, &EngineClient::progress, this, &StatusStrip::on_progress);
   connect(&client_, &EngineClient::pending_changed, this, &StatusStrip::on_pending);
   connect(&client_, &EngineClient::answered, this, [this](const Latency& latency) {
     if (latency.tag.contains(QLatin1String("@sha"))) return;
-    timing_->setText(QStringLiteral("%1 %2, shown after %3")
+    timing_->set_text(QStringLiteral("%1 %2, shown after %3")
                          .arg(readable(latency.tag), views::quantity_text(latency.compute_ms, QStringLiteral("ms"), 3),
                               views::quantity_text(latency.total_ms(), QStringLiteral("ms"), 3)));
   });
   auto* clock = new QTimer(this);
   connect(clock, &QTimer::timeout, this, [this] {
-    memory_->setText(views::quantity_text(static_cast<double>(resident_bytes()), QStringLiteral("bytes")));
+    memory_->set_text(views::quantity_text(static_cast<double>(resident_bytes()), QStringLiteral("bytes")));
   });
   clock->start(2000);
-  memory_->setText(views::quantity_text(static_cast<double>(resident_bytes()), QStringLiteral("bytes")));
+  memory_->set_text(views::quantity_text(static_cast<double>(resident_bytes()), QStringLiteral("bytes")));
   retheme();
   refresh();
 }
@@ -113,7 +116,7 @@ void StatusStrip::refresh() {
   bar_->setVisible(busy);
   cancel_->setVisible(busy);
   if (!busy) {
-    what_->clear();
+    what_->set_text({});
     what_->hide();
     return;
   }
@@ -121,7 +124,7 @@ void StatusStrip::refresh() {
   QString text = readable(tag);
   if (!work.what.isEmpty()) text += QStringLiteral(": ") + work.what;
   if (works_.size() > 1) text += QStringLiteral(" and %1 more").arg(works_.size() - 1);
-  what_->setText(text);
+  what_->set_text(text);
   what_->show();
   bar_->setRange(0, work.fraction > 0 ? 1000 : 0);
   bar_->setValue(static_cast<int>(work.fraction * 1000));

@@ -2,11 +2,11 @@
 
 #include <map>
 
-#include <QLabel>
 #include <QStatusBar>
 #include <QString>
 
 #include "app/jobs/engine_client.h"
+#include "views/panels/controls.h"
 
 class QProgressBar;
 class QToolButton;
@@ -19,7 +19,7 @@ class StatusStrip : public QStatusBar {
   Q_OBJECT
  public:
   explicit StatusStrip(EngineClient& client, QWidget* parent = nullptr);
-  void set_model(const QString& text) { model_->setText(text); }
+  void set_model(const QString& text) { model_->set_text(text); }
   void retheme();
   /// For tests: the work named now; empty if idle.
   [[nodiscard]] QString work() const;
@@ -33,7 +33,7 @@ class StatusStrip : public QStatusBar {
   void refresh();
 
   EngineClient& client_;
-  QLabel *what_, *model_, *device_, *memory_, *timing_;
+  views::ElidedLabel *what_, *model_, *device_, *memory_, *timing_;
   QProgressBar* bar_;
   QToolButton* cancel_;
   struct Work {

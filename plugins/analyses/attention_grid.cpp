@@ -34,6 +34,7 @@ Result<Report> grid(const AnalysisRequest& request) {
   const std::int64_t r = std::min(rows, limit), c = std::min(cols, limit);
   std::vector<float> values(static_cast<std::size_t>(tower->layers * shown * r * c), std::numeric_limits<float>::quiet_NaN());
   Report report;
+  auto across = head_axis(shown);
   for (const auto& m : tower->mixers) {
     auto it = run->maps.find(m.site);
     if (it == run->maps.end()) continue;
@@ -52,9 +53,10 @@ Result<Report> grid(const AnalysisRequest& request) {
     }
     if (per > 1) report.notes["groups"] = "each thumbnail is the mean magnitude of up to 4 of " + std::to_string(per) + " neighbouring channels";
   }
+  if (report.notes.contains("groups")) across.name = "group of channels";
   report.picture = PictureKind::MatrixGrid;
   describe_input(report, request.workspace, tower->prefix);
-  report.arrays.push_back(make_array("pattern", "probability", {layer_axis(tower->layers), head_axis(shown), {"query", "", {}}, {"key", "", {}}},
+  report.arrays.push_back(make_array("pattern", "probability", {layer_axis(tower->layers), std::move(across), {"query", "", {}}, {"key", "", {}}},
                                      {tower->layers, shown, r, c}, std::move(values)));
   if (r < rows || c < cols) report.notes["pooled"] = "cells are maxima over blocks of the " + std::to_string(rows) + " × " + std::to_string(cols) + " map";
   if (!tower->mixers.empty())

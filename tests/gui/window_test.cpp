@@ -190,6 +190,7 @@ void WindowTest::save_and_reopen_gives_the_same_window() {
     QVERIFY(window->keeper().name_branch(window->keeper().journal().at(), "without 1.2").has_value());
     rest(*window);
     QVERIFY(window->isWindowModified());
+    window->host().keep_view("attention", {{"layer", 1}, {"head", 2}});
     window->save_session(path);
     QVERIFY(!window->isWindowModified());
     QVERIFY2(window->windowTitle().contains("a.vitrine"), qPrintable(window->windowTitle()));
@@ -199,7 +200,8 @@ void WindowTest::save_and_reopen_gives_the_same_window() {
   window->open_path(path);
   QTRY_VERIFY(window->host().model());
   rest(*window);
-  QVERIFY(window->keeper().journal().to_json() == journal);
+  QVERIFY2(window->keeper().journal().to_json() == journal, "what is looked at is no act");
+  QCOMPARE(window->host().view_settings("attention").value("head", -1), 2);
   QCOMPARE(panel(*window, "attention")->shown(), QStringLiteral("204"));
   QVERIFY(!window->isWindowModified());
   QVERIFY(window->banner().sentence().isEmpty());

@@ -207,7 +207,9 @@ void HeadGridCanvas::draw_labels(ImDrawList& list) {
                                     static_cast<float>(width()) - kRight);
   const float grid_bottom = std::min(static_cast<float>(head_rect(layers_ - 1, 0).bottom()),
                                      static_cast<float>(height()) - kRight);
-  text_centred(list, {(kLeft + grid_right) / 2, 11}, "head", title, color(theme().muted));
+  const auto& axes = report_->arrays.front().axes;
+  const std::string across = axes.size() > 1 && !axes[1].name.empty() ? axes[1].name : "head";
+  text_centred(list, {(kLeft + grid_right) / 2, 11}, across, title, color(theme().muted));
   text_up(list, {4, (kTop + grid_bottom) / 2 + measure("layer", title).x / 2}, "layer", title,
           color(theme().muted));
 }

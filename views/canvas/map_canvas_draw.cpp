@@ -211,9 +211,9 @@ void MapCanvas::draw_numbers(ImDrawList& list) {
                       : show == MapCompare::Difference ? *a - *b
                                                        : *a;
       const bool bright = luminance(colour(*a, *b)) > 128;
-      const bool faint = std::abs(v) < 0.005F * std::max(std::abs(range.lo), std::abs(range.hi));
-      const ImU32 ink = bright ? IM_COL32(12, 12, 14, faint ? 110 : 235)
-                               : IM_COL32(245, 245, 247, faint ? 95 : 220);
+      // Next to nothing is left to the colour; the card under the cursor has the exact value.
+      if (std::abs(v) < 0.005F * std::max(std::abs(range.lo), std::abs(range.hi))) continue;
+      const ImU32 ink = bright ? IM_COL32(12, 12, 14, 235) : IM_COL32(245, 245, 247, 220);
       text_centred(list, vec(cell_centre(row, col)), format_compact(v), style, ink);
     }
   }

@@ -92,6 +92,8 @@ class AnalysesPanel : public FramedPanel {
     column->addWidget(search_);
     list_ = new QListWidget;
     list_->setObjectName("list");
+    list_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    list_->setTextElideMode(Qt::ElideRight);
     column->addWidget(list_, 1);
     summary_ = hint({});
     column->addWidget(summary_);

@@ -7,23 +7,22 @@
 
 #include "views/panels/attention_view.h"
 #include "views/panels/controls.h"
-#include "views/panels/frame.h"
 #include "views/panels/head_spin.h"
 #include "views/panels/look_menu.h"
 #include "views/panels/looks.h"
 #include "views/panels/panels.h"
 #include "views/panels/part_edits.h"
 #include "views/panels/style.h"
-#include "views/panels/tower_box.h"
+#include "views/panels/tower_panel.h"
 
 namespace vitrine::views {
 
 namespace {
 
 /// One map large: a head, the mean of a layer or the rollout, as matrix, lines or image overlay.
-class AttentionPanel : public FramedPanel {
+class AttentionPanel : public TowerPanel {
  public:
-  explicit AttentionPanel(Host& host) : FramedPanel(host) {
+  explicit AttentionPanel(Host& host) : TowerPanel(host) {
     build();
     model_opened();
   }
@@ -45,18 +44,14 @@ class AttentionPanel : public FramedPanel {
     asked_compare_.reset();
     view_->set_reports(nullptr, nullptr);
     view_->set_mode(view_->mode());
-    tower_->set_model(host().model());
-    tower_row_->setVisible(tower_->several());
+    offer_towers();
     settings_changed(host().view_settings(id()));
   }
 
   void refresh() override {
-    const ModelState* model = host().model();
-    if (!model) return show_empty(tr("Open a model to look at its attention."));
-    if (!host().input()) return show_empty(tr("Give the model an input: type a text, drop an image or take a sample."));
-    show_body();
+    if (!ready(tr("Open a model to look at its attention."))) return;
     restore_places();
-    fit_controls(*model);
+    fit_controls(*host().model());
     const HeadRef head = host().selection().head;
     asked_head_ = head;
     asked_compare_ = host().selection().compare;
@@ -144,8 +139,6 @@ class AttentionPanel : public FramedPanel {
     source_ = new Segmented({tr("Head"), tr("Mean"), tr("Rollout")});
     source_->setObjectName("source");
     source_->setToolTip(tr("One head, the mean over the heads of its layer, or attention multiplied through all layers"));
-    tower_ = new TowerBox;
-    tower_row_ = labelled(tr("&Tower"), tower_);
     head_ = new HeadSpin;
     head_->setObjectName("head");
     compare_ = toggle_button(tr("&Compare"), "compare",
@@ -156,7 +149,7 @@ class AttentionPanel : public FramedPanel {
     cross_ = toggle_button(tr("Cr&oss"), "cross", tr("Attention from the decoder to the encoder"));
     difference_ = toggle_button(tr("D&ifference"), "difference", tr("What the edits in force change in this map"));
     display_ = new LookMenu;
-    set_controls(control_bar({mode_, source_, tower_row_, labelled(tr("Hea&d"), head_), compare_, other_, cross_, difference_, display_}));
+    set_controls(control_bar({mode_, source_, make_tower_row(), labelled(tr("Hea&d"), head_), compare_, other_, cross_, difference_, display_}));
 
     auto* body = new QWidget;
     auto* column = column_of(body);
@@ -195,13 +188,6 @@ class AttentionPanel : public FramedPanel {
     });
     connect(cross_, &QToolButton::clicked, this, [this](bool on) { with_selection([&](Selection& s) { s.head.cross = on; }); });
     connect(difference_, &QToolButton::toggled, this, [this] { schedule_refresh(); });
-    connect(tower_, &TowerBox::chosen, this, [this](const std::string& tower) {
-      with_selection([&](Selection& s) {
-        s.head = {.tower = tower};
-        s.compare.reset();
-        s.token = s.key = -1;
-      });
-    });
     connect(view_, &AttentionView::chosen, this, [this](int query, int key) {
       with_selection([&](Selection& s) {
         if (query >= 0) s.token = query;
@@ -292,7 +278,6 @@ class AttentionPanel : public FramedPanel {
 
   void fit_controls(const ModelState& model) {
     const Selection& selection = host().selection();
-    tower_->set_current(selection.head.tower);
     const TowerState* tower = find_tower(model, selection.head.tower);
     if (!tower) return;
     const auto& heads = selection.head.cross ? tower->cross_heads_per_layer : tower->heads_per_layer;
@@ -351,8 +336,6 @@ class AttentionPanel : public FramedPanel {
   std::optional<HeadRef> asked_compare_;
   std::shared_ptr<const engine::Report> map_, compared_;
   Segmented *mode_ = nullptr, *source_ = nullptr;
-  TowerBox* tower_ = nullptr;
-  QWidget* tower_row_ = nullptr;
   HeadSpin *head_ = nullptr, *other_ = nullptr;
   QToolButton *compare_ = nullptr, *cross_ = nullptr, *difference_ = nullptr;
   LookMenu* display_ = nullptr;

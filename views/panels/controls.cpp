@@ -153,17 +153,19 @@ void ElidedLabel::set_text(const QString& text) {
 }
 
 QSize ElidedLabel::sizeHint() const {
-  return {static_cast<int>(tabular_width(font(), text_)) + 2, fontMetrics().height() + 2};
+  const QMargins around = contentsMargins();
+  return {static_cast<int>(tabular_width(font(), text_)) + 2 + around.left() + around.right(), fontMetrics().height() + 2};
 }
 
 void ElidedLabel::paintEvent(QPaintEvent*) {
   const Shades s = shades(*this);
+  const QRect box = contentsRect();
   QPainter painter(this);
   painter.setPen(muted_ ? s.muted : s.text);
-  if (tabular_width(font(), text_) <= width())
-    draw_tabular(painter, rect(), text_, Qt::AlignLeft);
+  if (tabular_width(font(), text_) <= box.width())
+    draw_tabular(painter, box, text_, Qt::AlignLeft);
   else
-    painter.drawText(rect(), Qt::AlignLeft | Qt::AlignVCenter, fontMetrics().elidedText(text_, Qt::ElideRight, width()));
+    painter.drawText(box, Qt::AlignLeft | Qt::AlignVCenter, fontMetrics().elidedText(text_, Qt::ElideRight, box.width()));
 }
 
 QLabel* caption(const QString& text, QWidget* buddy) {

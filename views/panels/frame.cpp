@@ -222,6 +222,12 @@ bool FramedPanel::event(QEvent* event) {
 
 void FramedPanel::scope_accelerators() {
   scoped_ = true;
+  // The export button is made first; the keyboard reaches it after the controls of the bar.
+  QWidget* last = nullptr;
+  if (bar_->count() > 1)
+    for (QWidget* control : bar_->itemAt(0)->widget() ? bar_->itemAt(0)->widget()->findChildren<QWidget*>() : QList<QWidget*>())
+      if ((control->focusPolicy() & Qt::TabFocus) && control->window() == window()) last = control;
+  if (last) setTabOrder(last, export_);
   const auto add = [this](const QString& text, auto&& act) {
     const QKeySequence keys = QKeySequence::mnemonic(text);
     if (keys.isEmpty()) return false;

@@ -7,21 +7,20 @@
 
 #include "views/canvas/head_grid_canvas.h"
 #include "views/panels/controls.h"
-#include "views/panels/frame.h"
 #include "views/panels/looks.h"
 #include "views/panels/panels.h"
 #include "views/panels/part_edits.h"
 #include "views/panels/style.h"
-#include "views/panels/tower_box.h"
+#include "views/panels/tower_panel.h"
 
 namespace vitrine::views {
 
 namespace {
 
 /// Every head of a tower as a thumbnail of its map.
-class HeadsPanel : public FramedPanel {
+class HeadsPanel : public TowerPanel {
  public:
-  explicit HeadsPanel(Host& host) : FramedPanel(host) {
+  explicit HeadsPanel(Host& host) : TowerPanel(host) {
     build();
     model_opened();
   }
@@ -41,21 +40,15 @@ class HeadsPanel : public FramedPanel {
     stats_report_.reset();
     grid_->set_report(nullptr);
     grid_->set_stats(nullptr);
-    tower_->set_model(host().model());
-    tower_row_->setVisible(tower_->several());
+    offer_towers();
     settings_changed(host().view_settings(id()));
   }
 
   void refresh() override {
-    const ModelState* model = host().model();
-    if (!model) return show_empty(tr("Open a model: all its heads appear here."));
-    if (!host().input()) return show_empty(tr("Give the model an input: type a text, drop an image or take a sample."));
-    tower_->set_current(host().selection().head.tower);
-    shown_tower_ = tower_->current();
-    show_body();
+    if (!ready(tr("Open a model: all its heads appear here."))) return;
     selection_moved();
-    ask("grid", "attention_grid", {{"tower", shown_tower_}, {"size", 48}});
-    ask("stats", "head_stats", {{"tower", shown_tower_}});
+    ask("grid", "attention_grid", {{"tower", tower()}, {"size", 48}});
+    ask("stats", "head_stats", {{"tower", tower()}});
   }
 
   void answered(const QString& slot, std::shared_ptr<const engine::Report> report) override {
@@ -77,19 +70,19 @@ class HeadsPanel : public FramedPanel {
 
   void selection_moved() override {
     const Selection& selection = host().selection();
-    if (selection.head.tower != shown_tower_ && host().model()) return schedule_refresh();
+    if (tower_moved()) return;
     const int per = channels_per_thumbnail();
     grid_->set_current(selection.head.layer, selection.head.head / per);
-    if (selection.compare && selection.compare->tower == shown_tower_)
+    if (selection.compare && selection.compare->tower == tower())
       grid_->set_compared(selection.compare->layer, selection.compare->head / per);
     else
       grid_->set_compared(-1, -1);
     std::vector<HeadPlace> brushed, pruned;
     for (const auto& head : selection.brushed)
-      if (head.tower == shown_tower_) brushed.emplace_back(head.layer, head.head / per);
+      if (head.tower == tower()) brushed.emplace_back(head.layer, head.head / per);
     if (host().model() && per == 1)
       for (const auto& part : parts_off(*host().model(), host().edits()))
-        if (part.kind == PartRef::Kind::Head && part.tower == shown_tower_) pruned.emplace_back(part.layer, part.head);
+        if (part.kind == PartRef::Kind::Head && part.tower == tower()) pruned.emplace_back(part.layer, part.head);
     grid_->set_brushed(brushed);
     grid_->set_pruned(pruned);
   }
@@ -113,33 +106,24 @@ class HeadsPanel : public FramedPanel {
 
  private:
   void build() {
-    tower_ = new TowerBox;
-    tower_row_ = labelled(tr("&Tower"), tower_);
     range_ = new Segmented({tr("Own range"), tr("One range")});
     range_->setToolTip(tr("Colours from 0 to the largest value of each head, or of all heads"));
     log_ = toggle_button(tr("&Log"), "log", tr("Logarithmic colours"));
-    set_controls(control_bar({tower_row_, range_, log_}));
+    set_controls(control_bar({make_tower_row(), range_, log_}));
     grid_ = new HeadGridCanvas;
     grid_->setObjectName("grid");
     grid_->set_theme(canvas_theme(*this));
     set_body(grid_);
     connect(range_, &Segmented::chosen, this, [this](int i) { change({{"own_range", i == 0}}); });
     connect(log_, &QToolButton::toggled, this, [this](bool on) { change({{"log", on}}); });
-    connect(tower_, &TowerBox::chosen, this, [this](const std::string& tower) {
-      Selection selection = this->host().selection();
-      selection.head = {.tower = tower};
-      selection.compare.reset();
-      selection.token = selection.key = -1;
-      this->host().select(selection);
-    });
     connect(grid_, &HeadGridCanvas::selected, this, [this](int layer, int head) {
       Selection selection = this->host().selection();
-      selection.head = {.tower = shown_tower_, .layer = layer, .head = head * channels_per_thumbnail()};
+      selection.head = {.tower = tower(), .layer = layer, .head = head * channels_per_thumbnail()};
       this->host().select(selection);
     });
     connect(grid_, &HeadGridCanvas::compared, this, [this](int layer, int head) {
       Selection selection = this->host().selection();
-      selection.compare = HeadRef{.tower = shown_tower_, .layer = layer, .head = head * channels_per_thumbnail()};
+      selection.compare = HeadRef{.tower = tower(), .layer = layer, .head = head * channels_per_thumbnail()};
       this->host().select(selection);
     });
     connect(grid_, &HeadGridCanvas::prune_toggled, this, [this](int layer, int head) { toggle(layer, head); });
@@ -152,25 +136,22 @@ class HeadsPanel : public FramedPanel {
 
   /// A state space has a map for each channel; thumbnails then stand for groups of neighbours.
   int channels_per_thumbnail() const {
-    const TowerState* tower = host().model() ? find_tower(*host().model(), shown_tower_) : nullptr;
-    if (!tower || tower->heads_per_layer.empty() || grid_->heads() <= 0) return 1;
-    const int heads = *std::max_element(tower->heads_per_layer.begin(), tower->heads_per_layer.end());
+    const TowerState* state = host().model() ? find_tower(*host().model(), tower()) : nullptr;
+    if (!state || state->heads_per_layer.empty() || grid_->heads() <= 0) return 1;
+    const int heads = *std::max_element(state->heads_per_layer.begin(), state->heads_per_layer.end());
     return std::max(1, (heads + grid_->heads() - 1) / grid_->heads());
   }
 
   void toggle(int layer, int head) {
     const ModelState* model = host().model();
     if (!model || channels_per_thumbnail() > 1) return;
-    const PartRef part{PartRef::Kind::Head, shown_tower_, layer, head};
+    const PartRef part{PartRef::Kind::Head, tower(), layer, head};
     const bool off = parts_off(*model, host().edits()).contains(part);
     const nlohmann::json command = switch_parts(*model, host().edits(), {part}, !off);
     if (!command.is_null()) host().act(command);
   }
 
-  std::string shown_tower_;
   std::shared_ptr<const engine::Report> grid_report_, stats_report_;
-  TowerBox* tower_ = nullptr;
-  QWidget* tower_row_ = nullptr;
   Segmented* range_ = nullptr;
   QToolButton* log_ = nullptr;
   HeadGridCanvas* grid_ = nullptr;

@@ -4,6 +4,7 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPushButton>
+#include <QResizeEvent>
 #include <QSplitter>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -11,13 +12,12 @@
 #include "views/figure/figure_view.h"
 #include "views/panels/controls.h"
 #include "views/panels/form.h"
-#include "views/panels/frame.h"
 #include "views/panels/looks.h"
 #include "views/panels/panels.h"
 #include "views/panels/part_edits.h"
 #include "views/panels/report_table.h"
 #include "views/panels/style.h"
-#include "views/panels/tower_box.h"
+#include "views/panels/tower_panel.h"
 
 namespace vitrine::views {
 
@@ -27,9 +27,9 @@ namespace {
 constexpr double kUnasked = 10;
 
 /// What the model loses without each head: heat map, ranking and scatter with one selection.
-class ImportancePanel : public FramedPanel {
+class ImportancePanel : public TowerPanel {
  public:
-  explicit ImportancePanel(Host& host) : FramedPanel(host) {
+  explicit ImportancePanel(Host& host) : TowerPanel(host) {
     set_follows({.input = true, .edits = false});
     build();
     model_opened();
@@ -55,8 +55,7 @@ class ImportancePanel : public FramedPanel {
     map_->set_report(nullptr);
     scatter_->set_report(nullptr);
     ranking_->clear();
-    tower_->set_model(host().model());
-    tower_row_->setVisible(tower_->several());
+    offer_towers();
     const ModelState* model = host().model();
     const std::string fallback = model && model->has_eval_set ? "eval" : "probability";
     // Without a prediction there is no number that a head could change: its own confidence is left to rank by.
@@ -73,19 +72,14 @@ class ImportancePanel : public FramedPanel {
   }
 
   void refresh() override {
-    const ModelState* model = host().model();
-    if (!model) return show_empty(tr("Open a model to rank its heads."));
-    if (!host().input()) return show_empty(tr("Give the model an input: type a text, drop an image or take a sample."));
-    tower_->set_current(host().selection().head.tower);
-    shown_tower_ = tower_->current();
-    show_body();
+    if (!ready(tr("Open a model to rank its heads."))) return;
     show_selection();
     const bool edited = edited_->isChecked();
     ask("importance", "head_importance",
         {{"method", method_->currentData().toString().toStdString()},
-         {"on", on_->currentData().toString().toStdString()}, {"tower", shown_tower_}, {"budget", agreed_ ? 0.0 : kUnasked}}, edited);
+         {"on", on_->currentData().toString().toStdString()}, {"tower", tower()}, {"budget", agreed_ ? 0.0 : kUnasked}}, edited);
     agreed_ = false;
-    ask("stats", "head_stats", {{"tower", shown_tower_}}, edited);
+    ask("stats", "head_stats", {{"tower", tower()}}, edited);
   }
 
   void answered(const QString& slot, std::shared_ptr<const engine::Report> report) override {
@@ -93,6 +87,13 @@ class ImportancePanel : public FramedPanel {
       stats_ = report;
     } else {
       importance_ = report;
+      // Ablation gives both signs sooner or later: the colours do not change their meaning while heads come in.
+      FigureOptions heat = panel_figure();
+      heat.array = 0;
+      const QString method = method_->currentData().toString();
+      const bool ablation = (method == "zero" || method == "mean") && !report->notes.contains("postponed");
+      if (ablation) heat.range = RangeMode::Symmetric;
+      map_->set_options(heat);
       map_->set_report(report);
       // The heat map and the file have the other columns too; beside the pictures there is room for the ranking alone.
       QStringList others;
@@ -118,7 +119,7 @@ class ImportancePanel : public FramedPanel {
   }
 
   void selection_moved() override {
-    if (host().model() && host().selection().head.tower != shown_tower_) return schedule_refresh();
+    if (tower_moved()) return;
     show_selection();
   }
 
@@ -136,10 +137,17 @@ class ImportancePanel : public FramedPanel {
     schedule_refresh();
   }
 
+  /// A low panel has the heat map and the ranking; the scatter would be a line.
+  void resizeEvent(QResizeEvent* event) override {
+    TowerPanel::resizeEvent(event);
+    scatter_->setVisible(height() >= kScatterFrom);
+    ranking_->setMinimumWidth((width() >= 50 * kGrid ? 27 : 17) * kGrid);
+  }
+
  private:
+  static constexpr int kScatterFrom = 340;
+
   void build() {
-    tower_ = new TowerBox;
-    tower_row_ = labelled(tr("&Tower"), tower_);
     method_ = new QComboBox;
     method_->setObjectName("method");
     method_->setToolTip(tr("Zero and mean switch a head off, gradient uses its gate (arXiv:1905.10650), confidence its largest weight"));
@@ -155,7 +163,7 @@ class ImportancePanel : public FramedPanel {
     prune_->setObjectName("prune");
     prune_->setEnabled(false);
     on_row_ = labelled(tr("&on"), on_);
-    set_controls(control_bar({tower_row_, labelled(tr("&Method"), method_), on_row_,
+    set_controls(control_bar({make_tower_row(), labelled(tr("&Method"), method_), on_row_,
                               labelled(tr("&against"), against_), edited_, prune_}));
     set_body(build_views());
     connect(method_, &QComboBox::currentIndexChanged, this, [this] { change(method_, "method"); });
@@ -167,13 +175,6 @@ class ImportancePanel : public FramedPanel {
     });
     connect(edited_, &QToolButton::toggled, this, [this] { schedule_refresh(); });
     connect(prune_, &QPushButton::clicked, this, [this] { prune(); });
-    connect(tower_, &TowerBox::chosen, this, [this](const std::string& tower) {
-      Selection selection = this->host().selection();
-      selection.head = {.tower = tower};
-      selection.compare.reset();
-      selection.token = selection.key = -1;
-      this->host().select(selection);
-    });
   }
 
   /// What a long sweep would cost, and the button that starts it all the same.
@@ -215,7 +216,7 @@ class ImportancePanel : public FramedPanel {
     scatter_->set_options(panel_figure());
     ranking_ = new ReportTable;
     ranking_->setObjectName("ranking");
-    ranking_->setMinimumWidth(27 * kGrid);
+    ranking_->setMinimumWidth(17 * kGrid);
     across->addWidget(map_);
     across->addWidget(ranking_);
     across->setStretchFactor(0, 2);
@@ -258,16 +259,16 @@ class ImportancePanel : public FramedPanel {
     const engine::Table* table = ranking_->table();
     if (!table || row < 0 || row >= static_cast<int>(table->rows.size())) return {};
     const auto* name = std::get_if<std::string>(&table->rows[static_cast<std::size_t>(row)].front());
-    return name ? parse_head(*name, shown_tower_) : std::nullopt;
+    return name ? parse_head(*name, tower()) : std::nullopt;
   }
 
   std::optional<HeadRef> head_of(const FigureView* view, const Hit& hit) const {
     if (view == map_ && hit.index.size() >= 2)
-      return HeadRef{.tower = shown_tower_, .layer = hit.index[0], .head = hit.index[1]};
+      return HeadRef{.tower = tower(), .layer = hit.index[0], .head = hit.index[1]};
     if (view != scatter_ || !points_ || hit.kind != "point" || hit.index.empty()) return {};
     const auto& labels = points_->arrays[0].axes[0].labels;
     const auto i = static_cast<std::size_t>(hit.index[0]);
-    return i < labels.size() ? parse_head(labels[i], shown_tower_) : std::nullopt;
+    return i < labels.size() ? parse_head(labels[i], tower()) : std::nullopt;
   }
 
   /// Plain click: this head alone, and it becomes the head of the attention view; with Ctrl or Shift it is added or
@@ -344,7 +345,7 @@ class ImportancePanel : public FramedPanel {
     std::vector<int> rows;
     int chosen = 0;
     for (const auto& head : selection.brushed) {
-      if (head.tower != shown_tower_) continue;
+      if (head.tower != tower()) continue;
       ++chosen;
       const std::string name = std::to_string(head.layer) + "." + std::to_string(head.head);
       on_map.push_back({.tag = "cell " + std::to_string(head.layer) + " " + std::to_string(head.head)});
@@ -373,14 +374,12 @@ class ImportancePanel : public FramedPanel {
     note_->set_text(notes_);
   }
 
-  std::string shown_tower_;
   QString notes_;
   bool agreed_ = false;   ///< the next sweep may take as long as it takes
   QWidget* cost_row_ = nullptr;
   ElidedLabel* cost_ = nullptr;
   std::shared_ptr<const engine::Report> importance_, stats_, points_;
-  TowerBox* tower_ = nullptr;
-  QWidget *tower_row_ = nullptr, *on_row_ = nullptr;
+  QWidget* on_row_ = nullptr;
   QComboBox *method_ = nullptr, *on_ = nullptr, *against_ = nullptr;
   QToolButton* edited_ = nullptr;
   QPushButton* prune_ = nullptr;

@@ -59,7 +59,8 @@ QPlainTextEdit* text_field(const QString& name, const QString& placeholder, int 
   field->setAccessibleName(placeholder);
   field->setPlaceholderText(placeholder);
   field->setTabChangesFocus(true);
-  field->setFixedHeight(lines * field->fontMetrics().lineSpacing() + 18);
+  field->setMinimumHeight(field->fontMetrics().lineSpacing() + 18);
+  field->setMaximumHeight(lines * field->fontMetrics().lineSpacing() + 18);
   return field;
 }
 
@@ -146,6 +147,11 @@ class InputPanel : public FramedPanel {
 
   void selection_moved() override { show_selection(); }
 
+  void resizeEvent(QResizeEvent* event) override {
+    FramedPanel::resizeEvent(event);
+    QTimer::singleShot(0, this, [this] { share_room(); });
+  }
+
  private:
   void build() {
     samples_ = new QPushButton(tr("Sa&mples"));
@@ -159,7 +165,9 @@ class InputPanel : public FramedPanel {
     connect(grid_, &QToolButton::toggled, this, [this](bool on) { well_->set_grid_shown(on); });
     set_controls(control_bar({samples_, open_image_, grid_}));
 
-    auto* split = new QSplitter(Qt::Vertical);
+    split_ = new QSplitter(Qt::Vertical);
+    connect(split_, &QSplitter::splitterMoved, this, [this] { moved_ = true; });
+    QSplitter* split = split_;
     split->setChildrenCollapsible(false);
     split->setHandleWidth(kGrid);
     split->addWidget(build_fields());
@@ -221,7 +229,7 @@ class InputPanel : public FramedPanel {
     predictions_ = new ReportTable;
     predictions_->setObjectName("predictions");
     predictions_->set_empty_text(tr("Type a text, open an image or take a sample"));
-    predictions_->setMinimumHeight(104);   // the heading and three rows
+    predictions_->setMinimumHeight(82);   // the heading and two rows
     column->addWidget(predictions_, 1);
     return low_;
   }
@@ -316,6 +324,7 @@ class InputPanel : public FramedPanel {
     const QString before = field->toPlainText(), after = QString::fromStdString(text);
     if (before == after) return;
     field->setPlainText(after);
+    if (!field->hasFocus()) return;   // a text that nobody types is read from its start
     const auto same_end = std::mismatch(before.rbegin(), before.rend(), after.rbegin(), after.rend()).second - after.rbegin();
     QTextCursor cursor = field->textCursor();
     cursor.setPosition(static_cast<int>(after.size() - same_end));
@@ -361,6 +370,13 @@ class InputPanel : public FramedPanel {
       if (i < shown.size()) chip_towers_.push_back(shown[i]->prefix);
     }
     chips_box_->setVisible(!shown.empty());
+    QTimer::singleShot(0, this, [this] { share_room(); });
+  }
+
+  /// Fields and tokens take what they need, predictions the rest, until somebody moves the line between them.
+  void share_room() {
+    if (!moved_ && fields_->sizePolicy().verticalPolicy() == QSizePolicy::Maximum)
+      split_->setSizes({fields_->sizeHint().height(), split_->height(), split_->height()});
   }
 
   void show_selection() {
@@ -382,7 +398,8 @@ class InputPanel : public FramedPanel {
   }
 
   QTimer pause_;
-  bool filling_ = false;
+  bool filling_ = false, moved_ = false;
+  QSplitter* split_ = nullptr;
   int asked_position_ = -1;
   QString image_path_;
   std::string image_tower_;

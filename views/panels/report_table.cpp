@@ -16,6 +16,7 @@ namespace vitrine::views {
 
 namespace {
 
+constexpr int kInset = 6;         ///< as the heading's in the style sheet
 constexpr int kLeastBar = 28;     ///< pixels of a full bar beside its number
 constexpr int kBarColumn = 176;   ///< a column with bars, where there is room
 constexpr int kWords = 120;       ///< the column of words, where there is room
@@ -127,7 +128,7 @@ void ReportTableDelegate::paint(QPainter* painter, const QStyleOptionViewItem& g
   (widget ? widget->style() : QApplication::style())->drawControl(QStyle::CE_ItemViewItem, &option, painter, widget);
   // The option's palette carries the style sheet's selection colours; the accent is the application's.
   const Shades s = shades(QApplication::palette());
-  const QRectF cell = QRectF(option.rect).adjusted(kGrid, 0, -kGrid, 0);
+  const QRectF cell = QRectF(option.rect).adjusted(kInset, 0, -kInset, 0);
   painter->save();
   painter->setFont(option.font);
   if (const QVariant bar = index.data(ReportTableModel::kBar); bar.isValid()) {
@@ -152,7 +153,7 @@ void ReportTableDelegate::paint(QPainter* painter, const QStyleOptionViewItem& g
 
 QSize ReportTableDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const {
   const QString text = index.data(Qt::DisplayRole).toString();
-  return {static_cast<int>(tabular_width(option.font, text)) + 2 * kGrid + 8, 22};
+  return {static_cast<int>(tabular_width(option.font, text)) + 2 * kInset + 8, 22};
 }
 
 ReportTable::ReportTable(QWidget* parent)

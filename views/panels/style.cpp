@@ -8,10 +8,9 @@
 #include <QKeyEvent>
 #include <QLocale>
 #include <QPainter>
-#include <QRegularExpression>
 #include <QProxyStyle>
+#include <QRegularExpression>
 #include <QStyleFactory>
-#include <QTimer>
 #include <QWidget>
 
 /// Outside of any namespace, as Qt asks: a static library's icons are linked only if somebody names them.
@@ -28,12 +27,15 @@ QColor mix(const QColor& a, const QColor& b, qreal share) {
 
 QString css(const QColor& colour) { return colour.name(QColor::HexRgb); }
 
+bool alt_held = false;
+
 /// Fusion, with letters underlined only while Alt is held.
 class QuietStyle : public QProxyStyle {
  public:
   QuietStyle() : QProxyStyle(QStyleFactory::create("Fusion")) {}
   int styleHint(StyleHint hint, const QStyleOption* option, const QWidget* widget, QStyleHintReturn* data) const override {
-    if (hint == SH_UnderlineShortcut) return QGuiApplication::keyboardModifiers().testFlag(Qt::AltModifier) ? 1 : 0;
+    if (hint == SH_UnderlineShortcut) return alt_held ? 1 : 0;
+    if (hint == SH_DialogButtonBox_ButtonsHaveIcons) return 0;
     return QProxyStyle::styleHint(hint, option, widget, data);
   }
 };
@@ -43,12 +45,15 @@ class AltWatch : public QObject {
  public:
   using QObject::QObject;
   bool eventFilter(QObject*, QEvent* event) override {
-    const bool key = event->type() == QEvent::KeyPress || event->type() == QEvent::KeyRelease;
-    if (key && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Alt)
-      QTimer::singleShot(0, this, [] {
-        for (QWidget* widget : QApplication::allWidgets())
-          if (widget->isVisible()) widget->update();
-      });
+    const QEvent::Type type = event->type();
+    const bool key = type == QEvent::KeyPress || type == QEvent::KeyRelease;
+    const bool alt = key && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Alt;
+    if (!alt && type != QEvent::ApplicationDeactivate) return false;
+    if (const bool held = type == QEvent::KeyPress; held != alt_held) {
+      alt_held = held;
+      for (QWidget* widget : QApplication::allWidgets())
+        if (widget->isVisible()) widget->update();
+    }
     return false;
   }
 };
@@ -110,7 +115,7 @@ QCheckBox::indicator:focus { border-color: @accent; }
 QCheckBox::indicator:disabled, QTreeView::indicator:disabled { border-color: @line; background: @window; }
 QHeaderView { background: @window; }
 QHeaderView::section { background: @window; color: @muted; border: none; border-bottom: 1px solid @line;
-  padding: 3px 8px; }
+  padding: 3px 6px; }
 QTableView, QTreeView, QListView { background: @base; alternate-background-color: @base; color: @text; border: 1px solid @line;
   border-radius: 4px; gridline-color: @line; outline: none; selection-background-color: @soft; selection-color: @text; }
 QTableView:focus, QTreeView:focus, QListView:focus { border-color: @accent; }

@@ -160,15 +160,15 @@ void TokenChips::set_tokens(const std::vector<engine::TokenLabel>& tokens) {
   fit_rows();
 }
 
-/// Never half a row of chips where three rows are enough.
+/// Never half a row of chips where two rows are enough.
 void TokenChips::fit_rows() {
   field_->place(viewport()->width());
   const int rows = (field_->height() + kGap) / (kChipHeight + kGap);
-  setMinimumHeight(std::min(rows, 3) * (kChipHeight + kGap) + 2);
+  setMinimumHeight(std::min(rows, 2) * (kChipHeight + kGap) + 2);
   updateGeometry();
 }
 
-QSize TokenChips::sizeHint() const { return {240, std::clamp(field_->height() + 2, 34, 8 * (kChipHeight + kGap))}; }
+QSize TokenChips::sizeHint() const { return {240, std::clamp(field_->height() + 2, 34, 3 * (kChipHeight + kGap) + 2)}; }
 
 const std::vector<engine::TokenLabel>& TokenChips::tokens() const { return field_->tokens_; }
 

@@ -4,11 +4,10 @@
 #include <QVBoxLayout>
 
 #include "views/panels/controls.h"
-#include "views/panels/frame.h"
 #include "views/panels/looks.h"
 #include "views/panels/panels.h"
 #include "views/panels/style.h"
-#include "views/panels/tower_box.h"
+#include "views/panels/tower_panel.h"
 #include "views/scene/trajectory_scene.h"
 
 namespace vitrine::views {
@@ -16,9 +15,9 @@ namespace vitrine::views {
 namespace {
 
 /// The way of each token through the layers, in three dimensions.
-class TrajectoryPanel : public FramedPanel {
+class TrajectoryPanel : public TowerPanel {
  public:
-  explicit TrajectoryPanel(Host& host) : FramedPanel(host) {
+  explicit TrajectoryPanel(Host& host) : TowerPanel(host) {
     build();
     model_opened();
   }
@@ -33,18 +32,13 @@ class TrajectoryPanel : public FramedPanel {
   void model_opened() override {
     report_.reset();
     scene_->set_report(nullptr);
-    tower_->set_model(host().model());
-    tower_row_->setVisible(tower_->several());
+    offer_towers();
     settings_changed(host().view_settings(id()));
   }
 
   void refresh() override {
-    if (!host().model()) return show_empty(tr("Open a model to follow its tokens through the layers."));
-    if (!host().input()) return show_empty(tr("Give the model an input: type a text, drop an image or take a sample."));
-    tower_->set_current(host().selection().head.tower);
-    shown_tower_ = tower_->current();
-    show_body();
-    ask("paths", "trajectories", {{"tower", shown_tower_}, {"components", 3}});
+    if (!ready(tr("Open a model to follow its tokens through the layers."))) return;
+    ask("paths", "trajectories", {{"tower", tower()}, {"components", 3}});
   }
 
   void answered(const QString&, std::shared_ptr<const engine::Report> report) override {
@@ -64,7 +58,7 @@ class TrajectoryPanel : public FramedPanel {
   }
 
   void selection_moved() override {
-    if (host().model() && host().selection().head.tower != shown_tower_) return schedule_refresh();
+    if (tower_moved()) return;
     scene_->set_selected(host().selection().token);
   }
 
@@ -93,15 +87,13 @@ class TrajectoryPanel : public FramedPanel {
 
  private:
   void build() {
-    tower_ = new TowerBox;
-    tower_row_ = labelled(tr("&Tower"), tower_);
     color_ = new Segmented({tr("By layer"), tr("By token")});
     color_->setToolTip(tr("What the colours stand for"));
     labels_ = toggle_button(tr("&Labels"), "labels", tr("Names of the tokens at the last layer"));
     hide_ = toggle_button(tr("Hide first to&ken"), "hide_first",
                           tr("Its norm is often so large that all others shrink to a point"));
     auto* reset = new QPushButton(tr("Re&set view"));
-    set_controls(control_bar({tower_row_, color_, labels_, hide_, reset}));
+    set_controls(control_bar({make_tower_row(), color_, labels_, hide_, reset}));
     auto* body = new QWidget;
     auto* column = column_of(body);
     scene_ = new TrajectoryScene;
@@ -119,13 +111,6 @@ class TrajectoryPanel : public FramedPanel {
       selection.token = token;
       this->host().select(selection);
     });
-    connect(tower_, &TowerBox::chosen, this, [this](const std::string& tower) {
-      Selection selection = this->host().selection();
-      selection.head = {.tower = tower};
-      selection.compare.reset();
-      selection.token = selection.key = -1;
-      this->host().select(selection);
-    });
   }
 
   void change(const nlohmann::json& settings) {
@@ -133,10 +118,7 @@ class TrajectoryPanel : public FramedPanel {
     settings_changed(host().view_settings(id()));
   }
 
-  std::string shown_tower_;
   std::shared_ptr<const engine::Report> report_;
-  TowerBox* tower_ = nullptr;
-  QWidget* tower_row_ = nullptr;
   Segmented* color_ = nullptr;
   QToolButton *labels_ = nullptr, *hide_ = nullptr;
   TrajectoryScene* scene_ = nullptr;
