@@ -170,6 +170,14 @@ QString choose(QAbstractButton* button, const QString& entry) {
   return {};
 }
 
+QString choose_from(QComboBox* box, const QString& entry) {
+  if (QString problem = click(box); !problem.isEmpty()) return problem;
+  if (!wait_for([box] { return box->view()->isVisible(); }, 5000)) return QStringLiteral("the list did not open");
+  QTest::keyClicks(box->view(), entry);
+  QTest::keyClick(box->view(), Qt::Key_Return);
+  return box->currentText() == entry ? QString() : QStringLiteral("chose %1 instead of %2").arg(box->currentText(), entry);
+}
+
 QString answer_file_dialog(const QString& path, const std::function<QString()>& opens) {
   QPointer<QWidget> before = QApplication::activeWindow();
   const auto attempt = try_later([path, written = false]() mutable {

@@ -4,6 +4,7 @@
 
 #include <QAbstractItemView>
 #include <QAbstractButton>
+#include <QComboBox>
 #include <QKeySequence>
 #include <QPoint>
 #include <QString>
@@ -39,6 +40,8 @@ QString write_over(QWidget* field, const QString& text);
 
 /// Opens a button's menu and clicks the entry that begins with `entry`.
 QString choose(QAbstractButton* button, const QString& entry);
+/// Opens a combo box and types the entry.
+QString choose_from(QComboBox* box, const QString& entry);
 /// Does `opens`, waits for the file dialog that it brings up, types the path into it and presses Enter.
 QString answer_file_dialog(const QString& path, const std::function<QString()>& opens);
 

@@ -60,14 +60,13 @@ void WindowBranchesTest::a_switched_head_is_answered_while_a_ranking_fills_in() 
   VITRINE_DO(window.open_demo(QStringLiteral("vit_digits")));
   VITRINE_DO(test::press(QKeySequence(QStringLiteral("Ctrl+3"))));
   QVERIFY(window.settle({"input", "pruning"}));
-  window->host().request("test/ranking", "head_importance", {{"on", "eval"}, {"method", "zero"}}, false);
+  VITRINE_DO(test::choose_from(window.in<QComboBox>("importance", "method"), QStringLiteral("Mean")));
   auto* predictions = window.in<QTableView>("input", "predictions");
   for (int i = 0; i < 20; ++i) {
     const QStringList before = test::rows_on_screen(*predictions);
     VITRINE_DO(zero(window, i / 4, i % 4));
     QVERIFY(test::wait_for([&] { return test::rows_on_screen(*predictions) != before; }, 20000));
   }
-  window->client().cancel("A:test/ranking");
 }
 
 int main(int argc, char** argv) {

@@ -93,14 +93,6 @@ QString metrics_differ(const views::MetricList& list, const nlohmann::json& repo
   return compared >= report["metrics"].size() ? QString() : QStringLiteral("%1 of %2 metrics are shown").arg(compared).arg(report["metrics"].size());
 }
 
-QString choose_in(QComboBox* box, const QString& text) {
-  if (QString problem = test::click(box); !problem.isEmpty()) return problem;
-  if (!test::wait_for([box] { return box->view()->isVisible(); }, 5000)) return QStringLiteral("the list did not open");
-  QTest::keyClicks(box->view(), text);
-  QTest::keyClick(box->view(), Qt::Key_Return);
-  return box->currentText() == text ? QString() : QStringLiteral("chose %1 instead of %2").arg(box->currentText(), text);
-}
-
 }  // namespace
 
 /// What stands in the window is what the command line prints for the same model, input and edits, to the last digit.
@@ -169,8 +161,8 @@ void WindowNumbersTest::the_ranking_shows_the_numbers_of_the_command_line() {
   const QString model = QStringLiteral("demo:") + QLatin1String(one.demo);
   RealWindow window;
   VITRINE_DO(open(window, one));
-  VITRINE_DO(choose_in(window.in<QComboBox>("importance", "method"), QStringLiteral("Gradient")));
-  VITRINE_DO(choose_in(window.in<QComboBox>("importance", "on"), QStringLiteral("Probability")));
+  VITRINE_DO(test::choose_from(window.in<QComboBox>("importance", "method"), QStringLiteral("Gradient")));
+  VITRINE_DO(test::choose_from(window.in<QComboBox>("importance", "on"), QStringLiteral("Probability")));
   QVERIFY(window.settle({"importance"}));
   QCOMPARE(window.panel("importance")->sentence(), QString());
   const QString tower = QString::fromStdString(window->host().selection().head.tower);
