@@ -17,7 +17,8 @@ struct SessionDocument {
   Journal journal;
   std::string model_sha256;                                 ///< of the weights at the current step; empty: not computed
   std::uint64_t seed = 0;
-  nlohmann::json layout = nlohmann::json::object();         ///< {"preset", "docks": base64, "raised": [tabs], "views", "views_b": what is looked at}
+  /// {"preset", "docks": base64, "raised": [tabs], "views" and "views_b": what is looked at in each branch}
+  nlohmann::json layout = nlohmann::json::object();
   nlohmann::json colour_ranges = nlohmann::json::object();  ///< panel id -> {"min", "max", "log", "map"}
 };
 

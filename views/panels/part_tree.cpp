@@ -1,6 +1,9 @@
 #include "views/panels/part_tree.h"
 
+#include <utility>
+
 #include <QHeaderView>
+#include <QTimer>
 
 #include "views/panels/report_table.h"
 #include "views/panels/style.h"
@@ -45,7 +48,7 @@ PartTree::PartTree(QWidget* parent) : QTreeWidget(parent) {
 }
 
 void PartTree::set_model(const ModelState* model) {
-  filling_ = true;
+  filling_ = unseen_ = true;
   clear();
   items_.clear();
   parts_.clear();
@@ -104,6 +107,13 @@ void PartTree::set_edits(const ModelState& model, const engine::EditList& edits)
   for (const auto& tower : model.towers)
     for (int l = 0; l < static_cast<int>(tower.heads_per_layer.size()); ++l) show_layer(tower, l, off, edits);
   filling_ = false;
+  if (!std::exchange(unseen_, false) || off.empty()) return;
+  for (const PartRef& part : off)
+    if (QTreeWidgetItem* item = item_of(part))
+      for (QTreeWidgetItem* above = item->parent(); above; above = above->parent()) above->setExpanded(true);
+  QTimer::singleShot(0, this, [this, first = *off.begin()] {
+    if (QTreeWidgetItem* item = item_of(first)) scrollToItem(item->parent() ? item->parent() : item, PositionAtTop);
+  });
 }
 
 void PartTree::show_layer(const TowerState& tower, int layer, const std::set<PartRef>& off,
@@ -117,12 +127,12 @@ void PartTree::show_layer(const TowerState& tower, int layer, const std::set<Par
     const bool is_off = off.contains({PartRef::Kind::Head, tower.prefix, layer, h});
     heads_off += is_off;
     item->setCheckState(0, is_off ? Qt::Unchecked : Qt::Checked);
-    item->setForeground(0, is_off ? s.faint : s.text);
+    item->setForeground(0, is_off ? QBrush(s.faint) : QBrush());
   }
   if (QTreeWidgetItem* item = item_of({PartRef::Kind::Attention, tower.prefix, layer, 0})) {
     item->setCheckState(0, state_of(heads_off, heads));
     item->setText(1, heads_off ? tr("%1 of %2 heads").arg(heads_off).arg(heads) : QString());
-    item->setForeground(0, heads_off == heads ? s.faint : s.text);
+    item->setForeground(0, heads_off == heads ? QBrush(s.faint) : QBrush());
   }
   QTreeWidgetItem* mlp = item_of({PartRef::Kind::Mlp, tower.prefix, layer, 0});
   if (!mlp) return;
@@ -134,7 +144,7 @@ void PartTree::show_layer(const TowerState& tower, int layer, const std::set<Par
   const int dead = mlp_off ? width : neurons_off(block, edits);
   mlp->setCheckState(0, mlp_off ? Qt::Unchecked : state_of(dead, width));
   mlp->setText(1, dead ? tr("%1 of %2 neurons").arg(dead).arg(width) : QString());
-  mlp->setForeground(0, mlp_off ? s.faint : s.text);
+  mlp->setForeground(0, mlp_off ? QBrush(s.faint) : QBrush());
 }
 
 void PartTree::set_picked(const std::vector<HeadRef>& heads) {

@@ -34,6 +34,7 @@ class PartTree : public QTreeWidget {
   std::map<PartRef, QTreeWidgetItem*> items_;
   std::map<QTreeWidgetItem*, PartRef> parts_;
   bool filling_ = false;
+  bool unseen_ = true;   ///< the first edits of a model are scrolled to
 };
 
 }  // namespace vitrine::views
