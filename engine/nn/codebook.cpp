@@ -23,10 +23,19 @@ Result<Codebook> Codebook::build(const nlohmann::json& params, int width, int he
   const bool alone = head < 0;   // those of heads are put together again
   book.hook_in_ = context.add_hook(context.path + ".hook_in", {"batch", "token", "d_model"}, alone);
   book.hook_scores_ = context.add_hook(context.path + ".hook_scores", {"batch", "token", "k"});
+  book.hook_margin_ = context.add_hook(context.path + ".hook_margin", {"batch", "token"});
   book.hook_codes_ = context.add_hook(context.path + ".hook_codes", {"batch", "token", "k"}, alone);
   book.hook_out_ = context.add_hook(context.path + ".hook_out", {"batch", "token", "d_model"}, alone);
   context.codebooks->push_back({context.path, head, codes, book.k_});
   return book;
+}
+
+/// By how much the last chosen code is ahead of the first that was not: 0 is a tie, which rounding decides.
+Tensor Codebook::margin(const Tensor& scores) const {
+  const std::int64_t k = k_;
+  if (k >= scores.size(-1)) return full({scores.size(0), scores.size(1)}, 1e30);
+  const Tensor best = topk(scores, k + 1, -1).first;
+  return select(best, -1, k - 1) - select(best, -1, k);
 }
 
 Tensor Codebook::apply(const Tensor& x, Pass& pass) const {
@@ -34,6 +43,7 @@ Tensor Codebook::apply(const Tensor& x, Pass& pass) const {
   const Tensor scores = matmul(a, transpose(unit_codes_, 0, 1));
   const auto [best, codes] = topk(scores, k_, -1);
   pass.hook(hook_scores_, best);
+  if (pass.wanted(hook_margin_)) pass.hook(hook_margin_, margin(scores));
   const Tensor chosen = pass.hook(hook_codes_, codes);
   Tensor out = mean(embedding(codes_, chosen), {-2});
   if (pass.differentiable) out = x + with_gradient(out - x);   // a new leaf: no gradient flows into the difference

@@ -10,7 +10,8 @@ namespace vitrine::engine {
 /// the released code averages and normalises the input first, and that is what is computed here. Choosing has no
 /// gradient; a differentiable pass hands the output's on to the input unchanged (straight-through), as in training.
 /// Weights `codes` [codes, d], `ln.weight`, `ln.bias` [d]. Hooks: `hook_in` [batch, token, d_model],
-/// `hook_scores` [batch, token, k] (of the k best codes, best first; an edit of them changes nothing), `hook_codes`
+/// `hook_scores` [batch, token, k] (of the k best codes, best first; an edit of them changes nothing), `hook_margin`
+/// [batch, token] (k-th best score less the next one; likewise), `hook_codes`
 /// [batch, token, k] (int64, best first; an edit may force them), `hook_out`.
 class Codebook {
  public:
@@ -20,10 +21,11 @@ class Codebook {
   [[nodiscard]] Tensor apply(const Tensor& x, Pass& pass) const;
 
  private:
+  [[nodiscard]] Tensor margin(const Tensor& scores) const;
   Tensor codes_, unit_codes_, ln_weight_, ln_bias_;
   double ln_eps_ = 1e-5;
   int k_ = 1;
-  HookId hook_in_ = 0, hook_scores_ = 0, hook_codes_ = 0, hook_out_ = 0;
+  HookId hook_in_ = 0, hook_scores_ = 0, hook_codes_ = 0, hook_margin_ = 0, hook_out_ = 0;
 };
 
 /// "blocks.2.mlp" -> "blocks.2.codebook.<ordinal>"
