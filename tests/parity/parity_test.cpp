@@ -23,6 +23,7 @@ fs::path folder_of(const std::string& name) {
 struct Case {
   std::string name;
   std::set<std::string> without_reader;
+  friend void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
 };
 
 std::vector<Case> cases() {
