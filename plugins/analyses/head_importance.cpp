@@ -83,8 +83,8 @@ class Importance {
     VITRINE_TRY(const double seconds, ablation_seconds());
     if (seconds <= budget) return {};
     out_.postponed_seconds = seconds;
-    out_.postponed = fmt::format("{}-ablation of {} heads{} would take about {:.0f} s; shown is the gradient", method_, heads_in_all(),
-                                 set_ ? fmt::format(" over {} items", set_->items()) : std::string(), seconds);
+    out_.postponed = fmt::format("Gradient shown; {}-ablation takes about {:.0f} s: {} heads{}", method_, seconds, heads_in_all(),
+                                 set_ ? fmt::format(" over {} items", set_->items()) : std::string());
     method_ = "gradient";
     return {};
   }
