@@ -59,7 +59,7 @@ Result<ProtoField> ProtoReader::next() {
       return field;
     }
     case 3:
-    case 4: return refuse("a group (wire type 3 or 4), which ONNX does not use", begin);
+    case 4: return refuse("a group (wire type 3 or 4), which is not in use", begin);
     default: return refuse(fmt::format("wire type {} does not exist", tag & 7), begin);
   }
 }

@@ -10,6 +10,8 @@ namespace vitrine::engine::text {
 namespace {
 
 constexpr std::size_t kMaxGraphemeBytes = 6;
+/// The longest that a compatibility form can be is 33 bytes; a text must not grow without a bound.
+constexpr std::size_t kMaxReplacement = 256;
 
 tl::unexpected<Error> refuse(const std::string& what) {
   return fail(ErrorCode::FileFormat, "normalizer Precompiled: the charsmap " + what);
@@ -42,13 +44,14 @@ Result<std::string> decode_base64(std::string_view in) {
   return out;
 }
 
-std::uint32_t u32_at(const std::string& s, std::size_t at) {
+std::uint32_t u32_at(std::string_view s, std::size_t at) {
   std::uint32_t v = 0;
   for (std::size_t i = 4; i-- > 0;) v = v << 8 | static_cast<unsigned char>(s[at + i]);
   return v;
 }
 
 bool has_leaf(std::uint32_t unit) { return (unit >> 8 & 1) == 1; }
+bool is_value(std::uint32_t unit) { return unit >> 31 == 1; }
 std::uint32_t value_of(std::uint32_t unit) { return unit & 0x7FFFFFFFu; }
 std::uint32_t label_of(std::uint32_t unit) { return unit & (0x80000000u | 0xFFu); }
 std::uint32_t offset_of(std::uint32_t unit) { return (unit >> 10) << ((unit & (1u << 9)) >> 6); }
@@ -57,6 +60,10 @@ std::uint32_t offset_of(std::uint32_t unit) { return (unit >> 10) << ((unit & (1
 
 Result<Charsmap> Charsmap::from_base64(std::string_view text) {
   VITRINE_TRY(const std::string bytes, decode_base64(text));
+  return from_bytes(bytes);
+}
+
+Result<Charsmap> Charsmap::from_bytes(std::string_view bytes) {
   if (bytes.size() < 8)
     return refuse(fmt::format("has {} bytes, expected at least 8", bytes.size()));
   const std::uint32_t trie_bytes = u32_at(bytes, 0);
@@ -67,10 +74,48 @@ Result<Charsmap> Charsmap::from_base64(std::string_view text) {
   map.trie_.reserve(trie_bytes / 4);
   for (std::size_t at = 4; at < 4 + std::size_t{trie_bytes}; at += 4)
     map.trie_.push_back(u32_at(bytes, at));
-  map.replacements_ = bytes.substr(4 + std::size_t{trie_bytes});
+  map.replacements_ = std::string(bytes.substr(4 + std::size_t{trie_bytes}));
   if (map.replacements_.empty() || map.replacements_.back() != '\0')
     return refuse("does not end in a zero-terminated replacement");
+  if (is_value(map.trie_[0]) || offset_of(map.trie_[0]) >= map.trie_.size())
+    return refuse("has a trie whose root points outside it");
+  for (std::uint32_t at = 0; at < map.trie_.size(); ++at) {
+    const std::uint32_t unit = map.trie_[at];
+    if (is_value(unit) || !has_leaf(unit)) continue;
+    const std::uint32_t leaf = at ^ offset_of(unit);
+    if (leaf >= map.trie_.size())
+      return refuse(fmt::format("has a trie unit {} that points to unit {} of {}", at, leaf,
+                                map.trie_.size()));
+    const std::uint32_t begins = value_of(map.trie_[leaf]);
+    if (begins >= map.replacements_.size())
+      return refuse(fmt::format("has a trie unit {} whose replacement begins at byte {} of {}", at,
+                                begins, map.replacements_.size()));
+    const std::string_view head =
+        std::string_view(map.replacements_).substr(begins, kMaxReplacement + 1);
+    if (head.find('\0') == std::string_view::npos)
+      return refuse(fmt::format("has a trie unit {} whose replacement is longer than {} bytes", at,
+                                kMaxReplacement));
+  }
   return map;
+}
+
+std::pair<std::size_t, std::string_view> Charsmap::longest(std::string_view text) const {
+  std::pair<std::size_t, std::string_view> best{0, {}};
+  std::uint32_t node = offset_of(trie_[0]);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c == 0) break;
+    node ^= c;
+    if (node >= trie_.size() || label_of(trie_[node]) != c) break;
+    const std::uint32_t unit = trie_[node];
+    node ^= offset_of(unit);
+    if (!has_leaf(unit)) continue;
+    if (node >= trie_.size()) break;
+    const std::uint32_t at = value_of(trie_[node]);
+    if (at >= replacements_.size()) break;
+    best = {i + 1, std::string_view(replacements_.c_str() + at)};
+  }
+  return best;
 }
 
 bool Charsmap::lookup(std::string_view key, std::string_view& replacement) const {

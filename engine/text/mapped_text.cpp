@@ -27,6 +27,7 @@ MappedText MappedText::slice(std::size_t begin, std::size_t end) const {
 }
 
 Span MappedText::span(std::size_t begin, std::size_t end) const {
+  if (begin == end && begin < spans.size()) return {spans[begin].begin, spans[begin].begin};
   if (begin >= end || end > spans.size()) return {};
   return {spans[begin].begin, spans[end - 1].end};
 }

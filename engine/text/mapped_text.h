@@ -24,7 +24,7 @@ struct MappedText {
   [[nodiscard]] static MappedText of(std::string_view original);
   void push(char32_t c, Span span);
   [[nodiscard]] MappedText slice(std::size_t begin, std::size_t end) const;
-  /// From the first byte's beginning to the last byte's end.
+  /// From the first byte's beginning to the last byte's end; nothing at a place where begin == end.
   [[nodiscard]] Span span(std::size_t begin, std::size_t end) const;
   /// Rewrites the whole text; an inserted code point takes the span of the one before it.
   [[nodiscard]] MappedText rewritten(const std::vector<CharChange>& changes) const;

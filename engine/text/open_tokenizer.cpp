@@ -1,11 +1,13 @@
 #include <fstream>
 #include <iterator>
+#include <span>
 
 #include <fmt/format.h>
 
 #include "engine/io/json.h"
 #include "engine/text/fields.h"
 #include "engine/text/pipeline.h"
+#include "engine/text/sentencepiece.h"
 
 namespace vitrine::engine {
 namespace {
@@ -21,7 +23,7 @@ bool is_file_at(const fs::path& path) {
   return fs::is_regular_file(path, ignored);
 }
 
-Result<std::string> read_text(const fs::path& path) {
+Result<std::string> read_bytes(const fs::path& path) {
   std::error_code code;
   const auto size = fs::file_size(path, code);
   if (code) return fail_file(ErrorCode::FileMissing, path.string(), "cannot be read");
@@ -29,7 +31,11 @@ Result<std::string> read_text(const fs::path& path) {
     return fail_file(ErrorCode::FileLimit, path.string(),
                      fmt::format("has {} bytes, the limit is {}", size, kMaxFile));
   std::ifstream in(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
+  return std::string{std::istreambuf_iterator<char>(in), {}};
+}
+
+Result<std::string> read_text(const fs::path& path) {
+  VITRINE_TRY(std::string text, read_bytes(path));
   for (std::size_t at = 0; at < text.size();) {
     const auto d = text::decode_utf8(text, at);
     if (!d.valid) return fail_file(ErrorCode::FileFormat, path.string(), "expected UTF-8 text", at);
@@ -173,6 +179,23 @@ Result<std::shared_ptr<const Tokenizer>> open_characters(const fs::path& path, c
   return std::make_shared<const text::PipelineTokenizer>(std::move(s));
 }
 
+/// Whether BOS and EOS surround a text is not in the file: tokenizer_config.json says it. Without
+/// one, the families' habit holds: a model with BOS begins with it, a unigram model ends in EOS.
+Result<std::shared_ptr<const Tokenizer>> open_sentencepiece(const fs::path& path,
+                                                            const json& config) {
+  VITRINE_TRY(const std::string bytes, read_bytes(path));
+  std::vector<std::string> warnings;
+  const auto build = [&]() -> Result<std::shared_ptr<const Tokenizer>> {
+    VITRINE_TRY(auto model, text::read_sentencepiece(std::as_bytes(std::span(bytes)), warnings));
+    const bool unigram = model.kind == text::SentencePieceModel::Kind::Unigram;
+    return text::sentencepiece_tokenizer(std::move(model), flag_in(config, "add_bos_token", true),
+                                         flag_in(config, "add_eos_token", unigram), warnings);
+  };
+  auto result = build();
+  if (!result) result.error().file = path.string();
+  return result;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const fs::path& where) {
@@ -182,6 +205,10 @@ Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const fs::path& where) {
     VITRINE_TRY(const json vocab, vocab_of_lines(where));
     return tokenizer_from_json(bert_file(vocab, json()), json(), where.string());
   }
+  if (is_file && where.extension() == ".model") {
+    VITRINE_TRY(const json config, config_of(folder));
+    return open_sentencepiece(where, config);
+  }
   const fs::path whole = is_file ? where : folder / "tokenizer.json";
   if (is_file_at(whole)) {
     VITRINE_TRY(const json file, read_json_file(whole));
@@ -189,6 +216,8 @@ Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const fs::path& where) {
     return tokenizer_from_json(file, config, whole.string());
   }
   VITRINE_TRY(const json config, config_of(folder));
+  for (const char* name : {"tokenizer.model", "spiece.model"})
+    if (is_file_at(folder / name)) return open_sentencepiece(folder / name, config);
   const fs::path words = folder / "vocab.json", merges = folder / "merges.txt",
                  lines = folder / "vocab.txt";
   if (is_file_at(words) && is_file_at(merges)) {
@@ -206,7 +235,8 @@ Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const fs::path& where) {
   }
   return fail_file(
       ErrorCode::FileMissing, folder.string(),
-      "has no tokenizer: expected tokenizer.json, vocab.txt, or vocab.json with merges.txt");
+      "has no tokenizer: expected tokenizer.json, tokenizer.model, spiece.model, vocab.txt, or "
+      "vocab.json with merges.txt");
 }
 
 }  // namespace vitrine::engine

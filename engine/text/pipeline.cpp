@@ -74,12 +74,22 @@ void share(std::size_t room, std::size_t& a, std::size_t& b) {
 
 }  // namespace
 
+std::vector<Piece> PipelineTokenizer::cut(std::string_view text) const {
+  std::vector<Piece> pieces;
+  if (s_.pieces) {
+    pieces.push_back({s_.pieces->normalise(text), -1});
+    return pieces;
+  }
+  pieces = s_.added.extract(MappedText::of(text), s_.normalizer);
+  s_.pre.apply(pieces);
+  return pieces;
+}
+
 Result<std::vector<Token>> PipelineTokenizer::tokens_of(std::string_view text) const {
   if (text.size() > kMaxText)
     return fail(ErrorCode::InvalidInput,
                 fmt::format("the text has {} bytes, the limit is {}", text.size(), kMaxText));
-  std::vector<Piece> pieces = s_.added.extract(MappedText::of(text), s_.normalizer);
-  s_.pre.apply(pieces);
+  const std::vector<Piece> pieces = cut(text);
   std::vector<Token> out;
   std::vector<Part> parts;
   const auto push = [&out](std::int64_t id, Span span) {
@@ -151,6 +161,7 @@ Result<Encoding> PipelineTokenizer::encode_within(std::string_view a,
 
 std::string PipelineTokenizer::decode(const std::vector<std::int64_t>& ids,
                                       bool skip_special) const {
+  if (s_.pieces) return s_.pieces->decode(ids);
   std::vector<std::string> spellings;
   spellings.reserve(ids.size());
   for (const std::int64_t id : ids) {

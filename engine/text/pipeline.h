@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "engine/text/normalizer.h"
 #include "engine/text/post_processor.h"
 #include "engine/text/pre_tokenizer.h"
+#include "engine/text/sentencepiece_text.h"
 #include "engine/text/subword_model.h"
 #include "engine/text/tokenizer.h"
 
@@ -22,6 +24,8 @@ struct Stages {
   ModelPtr model;
   PostProcessor post;
   Decoder decoder;
+  /// Where there, it takes the place of added tokens, normaliser, pre-tokenizer and decoder.
+  std::unique_ptr<const SentencePieceText> pieces;
   std::int64_t pad = -1, eos = -1, max_length = 0;
   std::vector<std::string> warnings;
 };
@@ -48,6 +52,7 @@ class PipelineTokenizer final : public Tokenizer {
   const std::vector<std::string>& warnings() const override { return s_.warnings; }
 
  private:
+  std::vector<Piece> cut(std::string_view text) const;
   Result<std::vector<Token>> tokens_of(std::string_view text) const;
   void trim_offsets(std::vector<Token>& tokens) const;
 

@@ -65,9 +65,9 @@ class Tokenizer {
   [[nodiscard]] virtual const std::vector<std::string>& warnings() const = 0;
 };
 
-/// Finds and opens the tokenizer of a model folder: `tokenizer.json`, then `vocab.json` +
-/// `merges.txt`, `vocab.txt`, `vocab.json` alone (longest match). A path of a tokenizer.json itself
-/// is taken as well.
+/// Finds and opens the tokenizer of a model folder: `tokenizer.json`, then `tokenizer.model` or
+/// `spiece.model` (SentencePiece), `vocab.json` + `merges.txt`, `vocab.txt`, `vocab.json` alone
+/// (longest match). A path of a `.json`, `.model` or `.txt` file itself is taken as well.
 /// @error FileMissing if the folder has none
 [[nodiscard]] Result<std::shared_ptr<const Tokenizer>> open_tokenizer(
     const std::filesystem::path& folder);

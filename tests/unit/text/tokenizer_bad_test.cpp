@@ -50,7 +50,8 @@ TEST_P(BadTokenizerFiles, AreRefusedOrWarnedAboutInClearWords) {
   EXPECT_EQ(bad, 0u) << bad << " of " << rows << " files:" << failing;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, BadTokenizerFiles, ::testing::Values("tokenizer_json", "vocab_txt"),
+INSTANTIATE_TEST_SUITE_P(All, BadTokenizerFiles,
+                         ::testing::Values("tokenizer_json", "vocab_txt", "sentencepiece"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
