@@ -145,12 +145,14 @@ Result<FileIdentity> array(const fs::path& path) {
 }
 
 Result<FileIdentity> vocabulary(const fs::path& path) {
-  VITRINE_TRY(const auto opened, open_tokenizer(path.parent_path()));
+  VITRINE_TRY(const auto opened, open_tokenizer(path));
   FileIdentity identity;
-  identity.kind = FileKind::Vocabulary;
-  identity.format = "text";
+  const bool text = path.extension() == ".txt";
+  identity.kind = text ? FileKind::Vocabulary : FileKind::Tokenizer;
+  identity.format = text ? "text" : "sentencepiece";
+  identity.warnings = opened->warnings();
   identity.details = {{"kind", opened->kind()}, {"vocab_size", opened->vocab_size()}};
-  identity.sentence = fmt::format("a {} vocabulary of {} tokens", opened->kind(), opened->vocab_size());
+  identity.sentence = fmt::format("a {} {} of {} tokens", opened->kind(), text ? "vocabulary" : "tokenizer", opened->vocab_size());
   return identity;
 }
 
@@ -228,7 +230,7 @@ Result<FileIdentity> identify(const fs::path& path) {
                        fmt::format("expected JSON, came {}", describe_content(file->bytes())), 0);
     return json_file(path, as_text(file->bytes()));
   }
-  if (name == "vocab.txt") return vocabulary(path);
+  if (name.ends_with(".model") || name.ends_with(".txt")) return vocabulary(path);
   if (content == Content::Empty && !weights_name)
     return fail_file(ErrorCode::FileFormat, path.string(), "the file is empty", 0);
   return weights(path);

@@ -1,3 +1,4 @@
+#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <span>
@@ -91,12 +92,32 @@ bool flag_in(const json& config, const char* key, bool otherwise) {
   return it == config.end() || !it->is_boolean() ? otherwise : it->get<bool>();
 }
 
+/// The added tokens as tokenizer_config.json lists them, or those of the usual names in `vocab`.
+json added_tokens(const json& vocab, const json& config, std::initializer_list<const char*> usual) {
+  json list = json::array();
+  const auto stated = config.is_object() ? config.find("added_tokens_decoder") : config.end();
+  if (config.is_object() && stated != config.end() && stated->is_object()) {
+    for (const auto& [key, value] : stated->items()) {
+      json token = value;
+      std::int64_t id = -1;
+      const auto [end, code] = std::from_chars(key.data(), key.data() + key.size(), id);
+      if (token.is_object())
+        token["id"] = code == std::errc{} && end == key.data() + key.size() ? json(id) : json(key);
+      list.push_back(std::move(token));
+    }
+    return list;
+  }
+  for (const char* token : usual)
+    if (vocab.contains(token)) list.push_back(special(vocab, token));
+  return list;
+}
+
 /// What a BERT folder with only `vocab.txt` means.
 json bert_file(const json& vocab, const json& config) {
   const bool lower = flag_in(config, "do_lower_case", true);
-  json file = {{"version", "1.0"}, {"added_tokens", json::array()}};
-  for (const char* token : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"})
-    if (vocab.contains(token)) file["added_tokens"].push_back(special(vocab, token));
+  json file = {{"version", "1.0"}};
+  file["added_tokens"] =
+      added_tokens(vocab, config, {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"});
   file["normalizer"] = {{"type", "BertNormalizer"},
                         {"clean_text", true},
                         {"handle_chinese_chars", flag_in(config, "tokenize_chinese_chars", true)},
@@ -125,11 +146,10 @@ json bpe_model(const json& vocab, const std::vector<std::string>& lines) {
 /// What a folder with `vocab.json` and `merges.txt` means: CLIP by its start token, RoBERTa by <s>,
 /// GPT-2 otherwise.
 json bpe_file(const json& vocab, const std::vector<std::string>& lines, const json& config) {
-  json file = {
-      {"version", "1.0"}, {"model", bpe_model(vocab, lines)}, {"added_tokens", json::array()}};
-  for (const char* token :
-       {"<|startoftext|>", "<|endoftext|>", "<s>", "</s>", "<pad>", "<unk>", "<mask>"})
-    if (vocab.contains(token)) file["added_tokens"].push_back(special(vocab, token));
+  json file = {{"version", "1.0"}, {"model", bpe_model(vocab, lines)}};
+  file["added_tokens"] =
+      added_tokens(vocab, config,
+                   {"<|startoftext|>", "<|endoftext|>", "<s>", "</s>", "<pad>", "<unk>", "<mask>"});
   const bool prefix = flag_in(config, "add_prefix_space", false);
   json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", prefix}, {"trim_offsets", false}};
   file["pre_tokenizer"] = bytes;

@@ -93,9 +93,15 @@ Status read_trainer(const ProtoField& whole, SentencePieceModel& model, Trainer&
                            field.offset);
         model.kind = static_cast<SentencePieceModel::Kind>(field.value);
         break;
-      case 24: model.whitespace_as_suffix = field.value != 0; break;
-      case 35: model.byte_fallback = field.value != 0; break;
-      case 40: trainer = {field.value, field.offset}; break;
+      case 24:
+        model.whitespace_as_suffix = field.value != 0;
+        break;
+      case 35:
+        model.byte_fallback = field.value != 0;
+        break;
+      case 40:
+        trainer = {field.value, field.offset};
+        break;
       case 44: {
         VITRINE_TRY(model.unknown_surface, short_text(field, "unk_surface"));
         break;
@@ -112,7 +118,8 @@ Status read_trainer(const ProtoField& whole, SentencePieceModel& model, Trainer&
         VITRINE_TRY(model.pad_piece, short_text(field, "pad_piece"));
         break;
       }
-      default: break;
+      default:
+        break;
     }
   }
   return {};
@@ -132,10 +139,17 @@ Status read_normalizer(const ProtoField& whole, SentencePieceModel& model) {
                            field.offset);
         model.charsmap = std::string(field.text());
         break;
-      case 3: model.add_dummy_prefix = field.value != 0; break;
-      case 4: model.remove_extra_whitespaces = field.value != 0; break;
-      case 5: model.escape_whitespaces = field.value != 0; break;
-      default: break;
+      case 3:
+        model.add_dummy_prefix = field.value != 0;
+        break;
+      case 4:
+        model.remove_extra_whitespaces = field.value != 0;
+        break;
+      case 5:
+        model.escape_whitespaces = field.value != 0;
+        break;
+      default:
+        break;
     }
   }
   return {};

@@ -10,9 +10,7 @@
 namespace vitrine::engine::text {
 namespace {
 
-tl::unexpected<Error> refuse(const std::string& what) {
-  return fail(ErrorCode::FileFormat, what);
-}
+tl::unexpected<Error> refuse(const std::string& what) { return fail(ErrorCode::FileFormat, what); }
 
 bool is_reserved(PieceType type) {
   return type == PieceType::Unknown || type == PieceType::Control || type == PieceType::Byte;

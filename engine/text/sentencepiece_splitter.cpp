@@ -169,7 +169,8 @@ class BpeSplitter final : public Splitter {
     Halves halves;
     merge(text, stretches, halves);
     std::vector<Part> path;
-    for (int i = stretches.empty() ? -1 : 0; i >= 0; i = stretches[static_cast<std::size_t>(i)].next)
+    for (int i = stretches.empty() ? -1 : 0; i >= 0;
+         i = stretches[static_cast<std::size_t>(i)].next)
       take(text, stretches[static_cast<std::size_t>(i)], halves, path);
     emit(text, path, out);
   }

@@ -18,16 +18,11 @@ using text::SentencePieceModel;
 SentencePieceModel tiny(SentencePieceModel::Kind kind) {
   SentencePieceModel model;
   model.kind = kind;
-  model.pieces = {{"<unk>", 0, PieceType::Unknown},
-                  {"<s>", 0, PieceType::Control},
-                  {"</s>", 0, PieceType::Control},
-                  {"<x>", 0, PieceType::UserDefined},
-                  {"\u2581", -4, PieceType::Normal},
-                  {"a", -3, PieceType::Normal},
-                  {"b", -3, PieceType::Normal},
-                  {"ab", -1, PieceType::Normal},
-                  {"\u2581ab", -2, PieceType::Unused},
-                  {"x", -5, PieceType::Normal}};
+  model.pieces = {{"<unk>", 0, PieceType::Unknown},    {"<s>", 0, PieceType::Control},
+                  {"</s>", 0, PieceType::Control},     {"<x>", 0, PieceType::UserDefined},
+                  {"\u2581", -4, PieceType::Normal},   {"a", -3, PieceType::Normal},
+                  {"b", -3, PieceType::Normal},        {"ab", -1, PieceType::Normal},
+                  {"\u2581ab", -2, PieceType::Unused}, {"x", -5, PieceType::Normal}};
   return model;
 }
 

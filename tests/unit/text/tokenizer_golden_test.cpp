@@ -1,11 +1,14 @@
 #include <chrono>
+#include <iterator>
 #include <map>
 #include <set>
+#include <span>
 
 #include <gtest/gtest.h>
 
 #include "engine/core/sha256.h"
 #include "engine/io/checkpoint.h"
+#include "engine/text/sentencepiece.h"
 #include "engine/text/tokenizer.h"
 #include "engine/text/unicode.h"
 #include "tests/unit/text/text_golden.h"
@@ -161,6 +164,75 @@ TEST_P(SentencePieceGolden, GivesTheReferenceIdsOffsetsAndText) {
 
 INSTANTIATE_TEST_SUITE_P(All, SentencePieceGolden,
                          ::testing::Values("sp_bpe_llama2", "sp_unigram_t5", "sp_unigram_bytes"),
+                         [](const auto& info) { return std::string(info.param); });
+
+/// The same vocabulary as GGUF writes it.
+json gguf_of(const text::SentencePieceModel& model, bool bos, bool eos) {
+  const bool unigram = model.kind == text::SentencePieceModel::Kind::Unigram;
+  json out = {{"tokenizer.ggml.model", unigram ? "t5" : "llama"},
+              {"tokenizer.ggml.add_bos_token", bos},
+              {"tokenizer.ggml.add_eos_token", eos},
+              {"tokenizer.ggml.add_space_prefix", model.add_dummy_prefix},
+              {"tokenizer.ggml.remove_extra_whitespaces", model.remove_extra_whitespaces},
+              {"tokenizer.ggml.padding_token_id", model.unknown()}};
+  for (const auto& piece : model.pieces) {
+    out["tokenizer.ggml.tokens"].push_back(piece.text);
+    out["tokenizer.ggml.scores"].push_back(piece.score);
+    out["tokenizer.ggml.token_type"].push_back(static_cast<int>(piece.type));
+  }
+  for (const char c : model.charsmap)
+    out["tokenizer.ggml.precompiled_charsmap"].push_back(static_cast<signed char>(c));
+  if (bos) out["tokenizer.ggml.bos_token_id"] = model.control(model.bos_piece);
+  if (eos) out["tokenizer.ggml.eos_token_id"] = model.control(model.eos_piece);
+  return out;
+}
+
+TEST_P(SentencePieceGolden, IsTheSameFromGgufMetadata) {
+  const auto folder = golden_files() / "tokenizers" / GetParam();
+  if (!std::filesystem::exists(folder))
+    GTEST_SKIP() << "not among the copied files: " << GetParam();
+  std::ifstream in(folder / "spiece.model", std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  std::vector<std::string> warnings;
+  const auto model = text::read_sentencepiece(std::as_bytes(std::span(bytes)), warnings);
+  ASSERT_TRUE(model) << sentence(model.error());
+  const bool unigram = model->kind == text::SentencePieceModel::Kind::Unigram;
+  const bool has_bos = model->control(model->bos_piece) >= 0;
+  const auto tokenizer = tokenizer_from_gguf(gguf_of(*model, has_bos, unigram), "x.gguf");
+  ASSERT_TRUE(tokenizer) << sentence(tokenizer.error());
+  check_corpus(**tokenizer, folder, BadBytes::Raw);
+}
+
+class LooseFiles : public ::testing::TestWithParam<const char*> {};
+
+/// vocab.txt, or vocab.json with merges.txt, and a tokenizer_config.json that lists added tokens.
+TEST_P(LooseFiles, GiveWhatTokenizerJsonGives) {
+  namespace fs = std::filesystem;
+  const auto folder = golden_files() / "tokenizers" / GetParam();
+  if (!fs::exists(folder / "vocab.txt") && !fs::exists(folder / "merges.txt"))
+    GTEST_SKIP() << "not among the copied files: " << GetParam();
+  const fs::path loose = fs::path(::testing::TempDir()) / (std::string("loose_") + GetParam());
+  fs::remove_all(loose);
+  fs::create_directories(loose);
+  for (const char* name : {"vocab.txt", "vocab.json", "merges.txt"})
+    if (fs::exists(folder / name)) fs::copy_file(folder / name, loose / name);
+  const json whole = json::parse(std::ifstream(folder / "tokenizer.json"));
+  json config = {{"do_lower_case", std::string(GetParam()) != "wordpiece_cased"}};
+  for (json token : whole["added_tokens"]) {
+    const std::string id = token["id"].dump();
+    token.erase("id");
+    config["added_tokens_decoder"][id] = token;
+  }
+  std::ofstream(loose / "tokenizer_config.json") << config;
+  const auto tokenizer = open_tokenizer(loose);
+  ASSERT_TRUE(tokenizer) << sentence(tokenizer.error());
+  check_corpus(**tokenizer, folder);
+  fs::remove_all(loose);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LooseFiles,
+                         ::testing::Values("wordpiece_minilm", "wordpiece_cased", "bpe_gpt2",
+                                           "clip_bpe"),
                          [](const auto& info) { return std::string(info.param); });
 
 class SentencePieceTwin : public ::testing::TestWithParam<const char*> {};
