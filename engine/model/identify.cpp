@@ -230,7 +230,7 @@ Result<FileIdentity> identify(const fs::path& path) {
                        fmt::format("expected JSON, came {}", describe_content(file->bytes())), 0);
     return json_file(path, as_text(file->bytes()));
   }
-  if (name.ends_with(".model") || name.ends_with(".txt")) return vocabulary(path);
+  if ((name.ends_with(".model") || name.ends_with(".txt")) && !is_torch_content(file->bytes())) return vocabulary(path);
   if (content == Content::Empty && !weights_name)
     return fail_file(ErrorCode::FileFormat, path.string(), "the file is empty", 0);
   return weights(path);
