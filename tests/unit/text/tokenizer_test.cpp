@@ -163,6 +163,9 @@ TEST_P(FolderTokenizer, OpensAndCoversTheTextInOrder) {
   if (!std::filesystem::exists(folder))
     GTEST_SKIP() << "not among the copied files: " << GetParam().path;
   const auto t = open_tokenizer(folder);
+  const bool copies = test::golden_files().string().ends_with("tests/golden/files");
+  if (!t && t.error().code == ErrorCode::FileMissing && copies)
+    GTEST_SKIP() << "its tokenizer is not among the copied files: " << GetParam().path;
   ASSERT_TRUE(t) << sentence(t.error());
   const auto e = (*t)->encode(GetParam().text);
   ASSERT_TRUE(e);
