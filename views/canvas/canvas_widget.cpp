@@ -109,6 +109,7 @@ void CanvasWidget::paint_gl() {
   ImGui::NewFrame();
   card_ = {};
   draw(*ImGui::GetBackgroundDrawList());
+  if (warming_up()) draw_one_of_each(*ImGui::GetBackgroundDrawList());
   ImGui::Render();
   io.MouseWheel = io.MouseWheelH = 0;
   const QColor& back = theme_.background;
@@ -121,6 +122,20 @@ void CanvasWidget::paint_gl() {
   if (--frames_due_ > 0)
     QMetaObject::invokeMethod(
         this, [this] { draw_later(); }, Qt::QueuedConnection);
+}
+
+/// Each kind of texture and of text once.
+void CanvasWidget::draw_one_of_each(ImDrawList& list) {
+  const std::uint32_t white = 0xffffffff;
+  for (const bool smooth : {false, true}) {
+    const unsigned texture = make_texture(1, 1, &white, smooth);
+    list.AddImage(texture_id(texture), {0, 0}, {8, 8});
+  }
+  for (const bool bold : {false, true})
+    for (const bool tabular : {false, true}) {
+      text(list, {0, 0}, "0.1", text_style(1, bold, tabular), white);
+      text_up(list, {0, 8}, "0.1", text_style(1, bold, tabular), white);
+    }
 }
 
 bool CanvasWidget::event(QEvent* event) {

@@ -84,6 +84,7 @@ class CanvasWidget : public GlWidget {
   void changeEvent(QEvent* event) override;
 
  private:
+  void draw_one_of_each(ImDrawList& list);
   void feed(QEvent* event);
   void feed_key(QEvent* event, bool down);
 

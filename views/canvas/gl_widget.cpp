@@ -9,6 +9,7 @@
 #include <QOpenGLFunctions>
 #include <QPainter>
 #include <QSurfaceFormat>
+#include <QTimer>
 
 #ifndef GL_BGRA
 #define GL_BGRA 0x80E1
@@ -19,7 +20,18 @@
 
 namespace vitrine::views {
 
-GlWidget::GlWidget(QWidget* parent) : QWidget(parent) { setAttribute(Qt::WA_OpaquePaintEvent); }
+GlWidget::GlWidget(QWidget* parent) : QWidget(parent) {
+  setAttribute(Qt::WA_OpaquePaintEvent);
+  // Context and shaders take tens of milliseconds: a first picture of nothing, one widget a turn of the event loop,
+  // keeps them out of the first frame that somebody waits for.
+  QTimer::singleShot(0, this, [this] {
+    if (context_) return;
+    warming_up_ = true;
+    draw_frame();
+    warming_up_ = false;
+    due_ = true;
+  });
+}
 
 GlWidget::~GlWidget() {
   if (make_current()) target_.reset();

@@ -42,6 +42,8 @@ class GlWidget : public QWidget {
   bool make_current();
   void done_current();
   [[nodiscard]] unsigned frame_buffer() const;
+  /// The picture being drawn is the first one, that nobody sees: what compiles shaders or loads fonts belongs into it.
+  [[nodiscard]] bool warming_up() const { return warming_up_; }
 
   void paintEvent(QPaintEvent* event) override;
 
@@ -55,7 +57,7 @@ class GlWidget : public QWidget {
   std::unique_ptr<QOpenGLFramebufferObject> target_;
   QImage upside_down_, picture_;
   QSize drawn_size_;      ///< logical pixels
-  bool failed_ = false, due_ = true;
+  bool failed_ = false, due_ = true, warming_up_ = false;
 };
 
 }  // namespace vitrine::views
