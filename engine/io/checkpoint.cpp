@@ -1,12 +1,17 @@
 #include "engine/io/checkpoint.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "engine/io/bytes.h"
 #include "engine/io/content.h"
 #include "engine/io/gguf.h"
+#include "engine/io/npz.h"
 #include "engine/io/onnx.h"
 #include "engine/io/safetensors.h"
+#include "engine/io/torch_archive.h"
+#include "engine/io/weight_index.h"
 
 namespace vitrine::engine {
 namespace {
@@ -19,24 +24,43 @@ Opened share(Result<MappedCheckpoint> checkpoint) {
   return std::make_shared<const MappedCheckpoint>(std::move(*checkpoint));
 }
 
+/// One shard of PyTorch, of either form.
+Result<MappedCheckpoint> read_torch(std::shared_ptr<const MappedFile> file) {
+  if (content_of(file->bytes()) == Content::Pickle) return read_torch_stream(std::move(file));
+  VITRINE_TRY(const auto zip, ZipDirectory::read(std::move(file)));
+  return read_torch_zip(zip);
+}
+
+/// A zip archive is a PyTorch archive unless its members or, where it has none, its name say npz.
+Opened open_zip(std::shared_ptr<const MappedFile> file, const std::string& name) {
+  VITRINE_TRY(const auto zip, ZipDirectory::read(std::move(file)));
+  const auto& members = zip.members();
+  const auto ends = [&](std::string_view with) {
+    return std::any_of(members.begin(), members.end(), [&](const auto& m) { return m.name.ends_with(with); });
+  };
+  const bool npz = name.ends_with(".npz") || (ends(".npy") && !ends("data.pkl"));
+  return share(npz ? read_npz(zip) : read_torch_zip(zip));
+}
+
 Opened open_file(const fs::path& path) {
   const std::string name = path.filename().string();
+  if (name.ends_with(".bin.index.json")) return share(read_weight_index(path, "pytorch", read_torch));
   if (name.ends_with(".index.json")) return share(read_safetensors_index(path));
   VITRINE_TRY(auto file, MappedFile::open(path));
   switch (weights_content(file->bytes(), name)) {
     case Content::Safetensors: return share(read_safetensors(std::move(file)));
     case Content::Gguf: return share(read_gguf(std::move(file)));
     case Content::Onnx: return share(read_onnx(std::move(file)));
+    case Content::Zip: return open_zip(std::move(file), name);
+    case Content::Pickle: return share(read_torch_stream(std::move(file)));
+    case Content::Npy: return share(read_npy_tensor(std::move(file)));
     default: break;
   }
   const std::string what = describe_content(file->bytes());
-  const bool torch = is_torch_content(file->bytes());
-  if (torch)
-    return fail_file(ErrorCode::Unsupported, path.string(),
-                     fmt::format("came {}; save the weights as safetensors to open them here", what));
   return fail_file(
       ErrorCode::FileFormat, path.string(),
-      fmt::format("expected safetensors (8-byte header length), GGUF (magic 'GGUF') or ONNX (protobuf), came {}",
+      fmt::format("expected safetensors (8-byte header length), GGUF (magic 'GGUF'), ONNX (protobuf) or a PyTorch "
+                  "archive (zip or pickle), came {}",
                   what),
       0);
 }
@@ -65,12 +89,11 @@ Opened open_folder(const fs::path& folder) {
     }
     if (!found.empty()) return open_file(found.front());
   }
-  for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.pth"})
-    if (fs::exists(folder / name, problem))
-      return fail_file(ErrorCode::Unsupported, (folder / name).string(),
-                       "came a PyTorch archive; save the weights as safetensors to open them here");
+  for (const char* name : {"pytorch_model.bin.index.json", "pytorch_model.bin", "model.pt", "model.pth",
+                           "consolidated.00.pth"})
+    if (fs::exists(folder / name, problem)) return open_file(folder / name);
   return fail_file(ErrorCode::FileMissing, folder.string(),
-                   "expected a folder with a safetensors, GGUF or ONNX file, it has none");
+                   "expected a folder with a safetensors, GGUF, ONNX or PyTorch file, it has none");
 }
 
 }  // namespace

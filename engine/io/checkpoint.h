@@ -20,7 +20,7 @@ struct TensorEntry {
   std::string dtype;                 ///< as the format spells it: "F32", "BF16", "Q4_1", "I64", ...
   std::vector<std::int64_t> shape;   ///< row-major, slowest axis first, whatever the format's order
   std::uint64_t offset = 0;          ///< of the first byte, in `file`
-  std::uint64_t bytes = 0;           ///< stored bytes
+  std::uint64_t bytes = 0;           ///< stored bytes; of a strided view, from its first value to its last
   std::string file;                  ///< path of the file that holds the bytes
 
   [[nodiscard]] std::int64_t numel() const {

@@ -58,6 +58,23 @@ constexpr Codec kSafetensors[] = {
     {"F6_E2M3", 4, 3, nullptr},        {"F6_E3M2", 4, 3, nullptr},
 };
 
+constexpr Codec kTorch[] = {
+    {"float64", 1, 8, integers<double>},  {"float32", 1, 4, copy_f32},
+    {"float16", 1, 2, halves},            {"bfloat16", 1, 2, bfloats},
+    {"int64", 1, 8, integers<std::int64_t>},   {"int32", 1, 4, integers<std::int32_t>},
+    {"int16", 1, 2, integers<std::int16_t>},   {"int8", 1, 1, integers<std::int8_t>},
+    {"uint64", 1, 8, integers<std::uint64_t>}, {"uint32", 1, 4, integers<std::uint32_t>},
+    {"uint16", 1, 2, integers<std::uint16_t>}, {"uint8", 1, 1, integers<std::uint8_t>},
+    {"bool", 1, 1, booleans},
+    {"float8_e4m3fn", 1, 1, by_table<float8_e4m3_to_float>},
+    {"float8_e5m2", 1, 1, by_table<float8_e5m2_to_float>},
+    {"float8_e8m0fnu", 1, 1, by_table<float8_e8m0_to_float>},
+    {"float8_e4m3fnuz", 1, 1, nullptr},   {"float8_e5m2fnuz", 1, 1, nullptr},
+    {"complex32", 1, 4, nullptr},         {"complex64", 1, 8, nullptr},
+    {"complex128", 1, 16, nullptr},       {"qint8", 1, 1, nullptr},
+    {"quint8", 1, 1, nullptr},            {"qint32", 1, 4, nullptr},
+};
+
 struct Numbered {
   std::uint32_t number;
   Codec codec;
@@ -141,6 +158,12 @@ std::optional<std::uint64_t> Codec::bytes_for(std::uint64_t count) const {
 
 const Codec* safetensors_codec(std::string_view name) {
   for (const auto& codec : kSafetensors)
+    if (codec.name == name) return &codec;
+  return nullptr;
+}
+
+const Codec* torch_codec(std::string_view name) {
+  for (const auto& codec : kTorch)
     if (codec.name == name) return &codec;
   return nullptr;
 }

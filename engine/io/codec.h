@@ -23,6 +23,8 @@ struct Codec {
 [[nodiscard]] const Codec* safetensors_codec(std::string_view name);
 /// Types of `ggml_type`.
 [[nodiscard]] const Codec* gguf_codec(std::uint32_t type_number);
+/// Types of PyTorch, as `torch.dtype` spells them without its module: "float32", "bfloat16", "qint8", ...
+[[nodiscard]] const Codec* torch_codec(std::string_view name);
 /// Types of `TensorProto.DataType`.
 [[nodiscard]] const Codec* onnx_codec(std::int64_t data_type);
 

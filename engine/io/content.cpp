@@ -66,6 +66,7 @@ Content content_of(std::span<const std::byte> bytes) {
   if (begins("GIF8")) return Content::Gif;
   if (begins("BM") && text.size() > 26 && text.substr(6, 4) == std::string_view("\0\0\0\0", 4)) return Content::Bmp;
   if (begins(std::string_view("II*\0", 4)) || begins(std::string_view("MM\0*", 4))) return Content::Tiff;
+  if (text.size() > 262 && text.substr(257, 5) == "ustar") return Content::Tar;
   if (is_safetensors(bytes)) return Content::Safetensors;
   if (is_html(text)) return Content::Html;
   if (text.size() > 1 && text[0] == '\x80' && text[1] >= 2 && text[1] <= 5) return Content::Pickle;
@@ -78,11 +79,19 @@ Content content_of(std::span<const std::byte> bytes) {
 
 Content weights_content(std::span<const std::byte> bytes, std::string_view file_name) {
   const Content content = content_of(bytes);
-  if (content == Content::Safetensors || content == Content::Gguf || content == Content::Onnx) return content;
+  switch (content) {
+    case Content::Safetensors: case Content::Gguf: case Content::Onnx: case Content::Zip: case Content::Pickle:
+    case Content::Npy:
+      return content;
+    default: break;
+  }
   if (content != Content::Unknown && content != Content::Empty) return Content::Unknown;
   if (file_name.ends_with(".safetensors")) return Content::Safetensors;
   if (file_name.ends_with(".gguf")) return Content::Gguf;
   if (file_name.ends_with(".onnx")) return Content::Onnx;
+  if (file_name.ends_with(".npy")) return Content::Npy;
+  for (const std::string_view extension : {".pt", ".pth", ".ckpt", ".npz"})
+    if (file_name.ends_with(extension)) return Content::Zip;
   return Content::Unknown;
 }
 
@@ -94,11 +103,6 @@ bool is_image_content(Content content) {
   }
 }
 
-bool is_torch_content(std::span<const std::byte> bytes) {
-  const Content content = content_of(bytes);
-  return content == Content::Zip || content == Content::Pickle;
-}
-
 std::string describe_content(std::span<const std::byte> bytes) {
   switch (content_of(bytes)) {
     case Content::Empty: return "an empty file";
@@ -107,11 +111,12 @@ std::string describe_content(std::span<const std::byte> bytes) {
     case Content::GgmlOld: return "an older GGML container (GGJT, GGMF, GGML)";
     case Content::Onnx: return "an ONNX model";
     case Content::Zip: return "a zip archive (a PyTorch archive, perhaps)";
-    case Content::Pickle: return "a bare pickle (an old PyTorch file, perhaps)";
+    case Content::Pickle: return "a pickle (an old PyTorch file, perhaps)";
     case Content::Json: return "JSON text";
     case Content::Html: return "an HTML page";
     case Content::LfsPointer: return "a Git LFS pointer, not the file it stands for";
     case Content::Npy: return "a npy array";
+    case Content::Tar: return "a tar archive (a PyTorch file from before 2017, perhaps, which is not read)";
     case Content::Sqlite: return "an SQLite database";
     case Content::Png: return "a PNG image";
     case Content::Jpeg: return "a JPEG image";

@@ -9,7 +9,7 @@ namespace vitrine::engine {
 
 /// What the first bytes of a file say it is.
 enum class Content {
-  Empty, Safetensors, Gguf, GgmlOld, Onnx, Zip, Pickle, Json, Html, LfsPointer, Npy, Sqlite,
+  Empty, Safetensors, Gguf, GgmlOld, Onnx, Zip, Pickle, Json, Html, LfsPointer, Npy, Tar, Sqlite,
   Png, Jpeg, Webp, Bmp, Gif, Tiff, Text, Unknown,
 };
 
@@ -23,7 +23,5 @@ enum class Content {
 [[nodiscard]] std::string describe_content(std::span<const std::byte> bytes);
 
 [[nodiscard]] bool is_image_content(Content content);
-/// A PyTorch archive: a zip or a bare pickle.
-[[nodiscard]] bool is_torch_content(std::span<const std::byte> bytes);
 
 }  // namespace vitrine::engine

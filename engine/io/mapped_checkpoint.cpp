@@ -8,6 +8,40 @@
 #include "engine/io/bytes.h"
 
 namespace vitrine::engine {
+namespace {
+
+/// Gathers a strided view in row-major order, in the machine's byte order, a piece at a time.
+void decode_strided(const TensorEntry& entry, const TensorSource& source, std::span<const std::byte> stored,
+                    std::span<float> out) {
+  constexpr std::size_t kPiece = 4096;
+  const std::size_t width = source.codec->block_bytes, rank = entry.shape.size();
+  std::vector<std::int64_t> strides = source.strides;
+  if (strides.empty()) {
+    strides.assign(rank, 1);
+    for (std::size_t axis = rank; axis-- > 1;) strides[axis - 1] = strides[axis] * entry.shape[axis];
+  }
+  std::vector<std::uint8_t> piece(kPiece * width);
+  std::vector<std::int64_t> index(rank, 0);
+  std::uint64_t at = 0;
+  for (std::size_t done = 0; done < out.size();) {
+    const std::size_t count = std::min(kPiece, out.size() - done);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::uint8_t* to = piece.data() + i * width;
+      std::memcpy(to, stored.data() + at * width, width);
+      if (source.big_endian) std::reverse(to, to + width);
+      for (std::size_t axis = rank; axis-- > 0;) {
+        at += static_cast<std::uint64_t>(strides[axis]);
+        if (++index[axis] < entry.shape[axis]) break;
+        at -= static_cast<std::uint64_t>(strides[axis] * entry.shape[axis]);
+        index[axis] = 0;
+      }
+    }
+    source.codec->decode(piece.data(), count, out.data() + done);
+    done += count;
+  }
+}
+
+}  // namespace
 
 Status MappedCheckpoint::add(TensorEntry entry, TensorSource source) {
   if (!index_.emplace(entry.name, tensors_.size()).second)
@@ -28,7 +62,14 @@ void MappedCheckpoint::add_transposed(const std::string& alias, const std::strin
   transposed_.emplace(alias, Transposed{std::move(entry), found->second});
 }
 
+void MappedCheckpoint::add_alias(const std::string& alias, const std::string& target) {
+  const auto found = index_.find(target);
+  if (found != index_.end() && !index_.contains(alias)) aliases_.emplace(alias, found->second);
+}
+
 Status MappedCheckpoint::absorb(MappedCheckpoint&& part) {
+  for (const auto& [alias, target] : part.aliases_)
+    if (!index_.contains(alias)) aliases_.emplace(alias, tensors_.size() + target);
   for (std::size_t i = 0; i < part.tensors_.size(); ++i)
     VITRINE_CHECK(add(std::move(part.tensors_[i]), std::move(part.sources_[i])));
   for (auto& warning : part.warnings_) warn(std::move(warning));
@@ -38,6 +79,7 @@ Status MappedCheckpoint::absorb(MappedCheckpoint&& part) {
 
 const TensorEntry* MappedCheckpoint::find(const std::string& name) const {
   if (const auto found = index_.find(name); found != index_.end()) return &tensors_[found->second];
+  if (const auto found = aliases_.find(name); found != aliases_.end()) return &tensors_[found->second];
   const auto alias = transposed_.find(name);
   return alias == transposed_.end() ? nullptr : &alias->second.entry;
 }
@@ -54,6 +96,10 @@ Status MappedCheckpoint::decode(std::size_t index, std::span<float> out) const {
     return fail(ErrorCode::ShapeMismatch, fmt::format("'{}' has {} values, the memory given takes {}",
                                                       printable(entry.name), entry.numel(), out.size()));
   VITRINE_TRY(const auto stored, bytes(entry));
+  if (!source.strides.empty() || source.big_endian) {
+    decode_strided(entry, source, stored, out);
+    return {};
+  }
   source.codec->decode(reinterpret_cast<const std::uint8_t*>(stored.data()), out.size(), out.data());
   return {};
 }
@@ -96,6 +142,8 @@ Result<std::span<const std::byte>> MappedCheckpoint::bytes(const TensorEntry& en
     return fail(ErrorCode::Unsupported, fmt::format("'{}' is not stored under that name", printable(entry.name)));
   const TensorSource& source = sources_[found->second];
   const TensorEntry& known = tensors_[found->second];
+  if (source.decoded && source.decoded_at)
+    return std::span<const std::byte>(*source.decoded).subspan(*source.decoded_at, known.bytes);
   if (source.decoded) return std::span<const std::byte>(*source.decoded);
   if (!source.file) return fail_file(ErrorCode::Unsupported, known.file, source.no_values, known.offset);
   return source.file->range(known.offset, known.bytes);

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -20,6 +21,10 @@ struct TensorSource {
   std::shared_ptr<const MappedFile> file;
   std::shared_ptr<const std::vector<std::byte>> decoded;
   std::string no_values;              ///< why values cannot be read; empty if they can
+  std::vector<std::int64_t> strides;  ///< in values, one an axis; empty if row-major without holes
+  bool big_endian = false;
+  /// Where the tensor begins in `decoded`; without it, it is all of `decoded`.
+  std::optional<std::uint64_t> decoded_at{};
 };
 
 /// The checkpoint that every reader fills: entries, their sources, and what the file says about itself.
@@ -31,6 +36,8 @@ class MappedCheckpoint final : public Checkpoint {
   Status add(TensorEntry entry, TensorSource source);
   /// A second name under which `find` gives the tensor `target`, a matrix, transposed; not listed in `tensors`.
   void add_transposed(const std::string& alias, const std::string& target);
+  /// A second name under which `find` gives the tensor `target`; not listed in `tensors`. The first of a name counts.
+  void add_alias(const std::string& alias, const std::string& target);
   /// Moves all tensors of a part of the same model in.
   Status absorb(MappedCheckpoint&& part);
 
@@ -59,6 +66,7 @@ class MappedCheckpoint final : public Checkpoint {
   std::vector<TensorEntry> tensors_;
   std::vector<TensorSource> sources_;
   std::unordered_map<std::string, std::size_t> index_;
+  std::unordered_map<std::string, std::size_t> aliases_;
   std::map<std::string, Transposed> transposed_;
   nlohmann::json metadata_;
   std::vector<std::string> warnings_;

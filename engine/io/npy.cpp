@@ -151,20 +151,12 @@ float value_of(const std::byte* from, const Element& element) {
   return static_cast<float>(static_cast<std::int64_t>(raw << shift) >> shift);
 }
 
-struct OpenedNpy {
-  std::shared_ptr<const MappedFile> file;
-  NpyHeader header;
-  Element element;
-  std::uint64_t count = 0;
-};
+}  // namespace
 
-Result<OpenedNpy> open_npy(const std::filesystem::path& path) {
-  OpenedNpy npy;
-  VITRINE_TRY(npy.file, MappedFile::open(path));
-  const auto bytes = npy.file->bytes();
-  const std::string name = path.string();
+Result<NpyLayout> parse_npy(std::span<const std::byte> bytes, const std::string& file, std::uint64_t base) {
+  NpyLayout npy;
   const auto refuse = [&](std::string what, std::uint64_t at, ErrorCode code = ErrorCode::FileFormat) {
-    return fail_file(code, name, std::move(what), at);
+    return fail_file(code, file, std::move(what), base + at);
   };
   if (bytes.size() < 10) return refuse("expected a npy array, the file is too short: truncated or empty header", 0);
   if (as_text(bytes.first(6)) != "\x93NUMPY") return refuse("expected the magic of a npy array", 0);
@@ -176,14 +168,17 @@ Result<OpenedNpy> open_npy(const std::filesystem::path& path) {
   const std::uint64_t length = major == 1 ? load_le<std::uint16_t>(&bytes[8]) : load_le<std::uint32_t>(&bytes[8]);
   if (length > kMaxHeader || length > bytes.size() - begin)
     return refuse(fmt::format("npy header length {} reaches past the end of the file or the limit of 1 MB", length), 8);
-  VITRINE_TRY(npy.header, NpyHeaderParser(as_text(bytes.subspan(begin, length)), name, begin).parse());
+  VITRINE_TRY(npy.header, NpyHeaderParser(as_text(bytes.subspan(begin, length)), file, base + begin).parse());
   npy.header.offset = begin + length;
   const auto element = element_of(npy.header.descr);
   if (!element)
     return refuse(
-        fmt::format("npy descr '{}' is no float, integer or boolean type that is read", printable(npy.header.descr)),
+        fmt::format("npy dtype (descr) '{}' is no float, integer or boolean type that is read",
+                    printable(npy.header.descr)),
         begin, ErrorCode::Unsupported);
-  npy.element = *element;
+  npy.kind = element->kind;
+  npy.element_bytes = element->bytes;
+  npy.big_endian = element->big;
   const auto count = checked_numel({npy.header.shape.begin(), npy.header.shape.end()});
   const auto size = count ? checked_mul(*count, element->bytes) : std::nullopt;
   if (!size || *size > bytes.size() - npy.header.offset)
@@ -198,22 +193,23 @@ Result<OpenedNpy> open_npy(const std::filesystem::path& path) {
   return npy;
 }
 
-}  // namespace
-
 Result<NpyHeader> read_npy_header(const std::filesystem::path& path) {
-  VITRINE_TRY(auto npy, open_npy(path));
+  VITRINE_TRY(const auto file, MappedFile::open(path));
+  VITRINE_TRY(auto npy, parse_npy(file->bytes(), path.string(), 0));
   return std::move(npy.header);
 }
 
 Result<NpyArray> read_npy(const std::filesystem::path& path) {
-  VITRINE_TRY(auto npy, open_npy(path));
-  if (npy.element.kind == 'c')
+  VITRINE_TRY(const auto file, MappedFile::open(path));
+  VITRINE_TRY(auto npy, parse_npy(file->bytes(), path.string(), 0));
+  if (npy.kind == 'c')
     return fail_file(ErrorCode::Unsupported, path.string(), "complex npy values are not read", npy.header.offset);
+  const Element element{npy.kind, npy.element_bytes, npy.big_endian};
   NpyArray array{std::move(npy.header.descr), std::move(npy.header.shape), {}};
   array.values.resize(npy.count);
-  const std::byte* from = npy.file->bytes().data() + npy.header.offset;
+  const std::byte* from = file->bytes().data() + npy.header.offset;
   if (!npy.header.fortran_order) {
-    for (std::uint64_t i = 0; i < npy.count; ++i) array.values[i] = value_of(from + i * npy.element.bytes, npy.element);
+    for (std::uint64_t i = 0; i < npy.count; ++i) array.values[i] = value_of(from + i * element.bytes, element);
     return array;
   }
   // Column-major: the first index runs fastest in the file, the last in memory.
@@ -222,7 +218,7 @@ Result<NpyArray> read_npy(const std::filesystem::path& path) {
     std::uint64_t to = 0;
     for (std::size_t axis = 0; axis < index.size(); ++axis)
       to = to * static_cast<std::uint64_t>(array.shape[axis]) + static_cast<std::uint64_t>(index[axis]);
-    array.values[to] = value_of(from + stored * npy.element.bytes, npy.element);
+    array.values[to] = value_of(from + stored * element.bytes, element);
     for (std::size_t axis = 0; axis < index.size() && ++index[axis] == array.shape[axis]; ++axis) index[axis] = 0;
   }
   return array;

@@ -25,6 +25,20 @@ struct NpyHeader {
   std::uint64_t offset = 0;          ///< of the first value
 };
 
+/// What the header says, and how each value is stored.
+struct NpyLayout {
+  NpyHeader header;
+  char kind = 'f';                   ///< 'f', 'i', 'u', 'b' or 'c'
+  std::size_t element_bytes = 4;
+  bool big_endian = false;
+  std::uint64_t count = 0;           ///< of values
+};
+
+/// Reads the header at the begin of `bytes`, which must be the whole array and nothing more.
+/// @param file, base for messages: byte `base` of the file is the first of `bytes`
+[[nodiscard]] Result<NpyLayout> parse_npy(std::span<const std::byte> bytes, const std::string& file,
+                                          std::uint64_t base);
+
 /// @error FileFormat with the byte; Unsupported for object, text and record arrays
 [[nodiscard]] Result<NpyHeader> read_npy_header(const std::filesystem::path& path);
 /// Little- and big-endian floats, integers, booleans; complex numbers are refused.

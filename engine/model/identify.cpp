@@ -221,7 +221,8 @@ Result<FileIdentity> identify(const fs::path& path) {
   if (name.ends_with(".index.json")) return weights(path);
   VITRINE_TRY(const auto file, MappedFile::open(path));
   const Content content = content_of(file->bytes());
-  if (content == Content::Npy) return array(path);
+  const bool torch_name = name.ends_with(".pt") || name.ends_with(".pth") || name.ends_with(".bin");
+  if (content == Content::Npy && !torch_name) return array(path);
   if (is_image_content(content)) return image(path, content);
   const bool weights_name = name.ends_with(".safetensors") || name.ends_with(".gguf") || name.ends_with(".onnx");
   if (name.ends_with(".json") || (content == Content::Json && !weights_name)) {
@@ -230,8 +231,9 @@ Result<FileIdentity> identify(const fs::path& path) {
                        fmt::format("expected JSON, came {}", describe_content(file->bytes())), 0);
     return json_file(path, as_text(file->bytes()));
   }
-  if ((name.ends_with(".model") || name.ends_with(".txt")) && !is_torch_content(file->bytes())) return vocabulary(path);
-  if (content == Content::Empty && !weights_name)
+  const bool torch_content = content == Content::Zip || content == Content::Pickle;
+  if ((name.ends_with(".model") || name.ends_with(".txt")) && !torch_content) return vocabulary(path);
+  if (content == Content::Empty && !weights_name && !torch_name)
     return fail_file(ErrorCode::FileFormat, path.string(), "the file is empty", 0);
   return weights(path);
 }

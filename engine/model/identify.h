@@ -29,7 +29,7 @@ struct FileIdentity {
 
 /// Opens any file that Vitrine reads with the reader for it: by content first, then by name. A folder is a model: its
 /// configuration, tokenizer and weights are opened, and one that is broken refuses the folder.
-/// @error as the reader; FileFormat if it is nothing that is known; Unsupported for PyTorch archives
+/// @error as the reader; FileFormat if it is nothing that is known
 /// @cost  headers only for weights; an image is decoded
 [[nodiscard]] Result<FileIdentity> identify(const std::filesystem::path& path);
 

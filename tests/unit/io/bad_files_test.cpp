@@ -144,7 +144,7 @@ TEST_P(BadFiles, AreRefusedInOneClearSentence) {
 
 INSTANTIATE_TEST_SUITE_P(Formats, BadFiles,
                          testing::Values("safetensors", "safetensors_index", "gguf", "onnx", "config_json",
-                                         "tokenizer_json", "sentencepiece", "vocab_txt"),
+                                         "tokenizer_json", "sentencepiece", "vocab_txt", "torch", "pickle", "npy"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

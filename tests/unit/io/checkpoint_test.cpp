@@ -13,7 +13,6 @@ namespace vitrine::engine {
 namespace {
 
 namespace fs = std::filesystem;
-using test::golden_files;
 
 /// A safetensors file of more than a page-wise copy, so that it is mapped.
 fs::path write_large(const fs::path& folder) {
@@ -40,17 +39,6 @@ TEST(OpenCheckpoint, DecidesByContentBeforeName) {
   const std::vector<float> values{1};
   ASSERT_TRUE(write_safetensors(folder.path() / "weights.bin", {{"w", {}, values}}));
   EXPECT_EQ((*open_checkpoint(folder.path() / "weights.bin"))->format(), "safetensors");
-}
-
-TEST(OpenCheckpoint, RefusesTorchArchivesInOneSentence) {
-  for (const char* name : {"state_dict.pt", "plain_dict.bin", "state_dict_old.pth"}) {
-    const fs::path file = golden_files() / "valid/torch" / name;
-    if (!fs::exists(file)) GTEST_SKIP() << "needs the full reference files";
-    const auto opened = open_checkpoint(file);
-    ASSERT_FALSE(opened);
-    EXPECT_EQ(opened.error().code, ErrorCode::Unsupported) << name;
-    EXPECT_NE(opened.error().message.find("PyTorch"), std::string::npos) << opened.error().message;
-  }
 }
 
 TEST(Checkpoint, ReadsIntoMemoryOfTheCallersAndChecksItsSize) {

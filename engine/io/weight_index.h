@@ -1,0 +1,19 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "engine/io/mapped_checkpoint.h"
+
+namespace vitrine::engine {
+
+using ShardReader = std::function<Result<MappedCheckpoint>(std::shared_ptr<const MappedFile>)>;
+
+/// Reads the index of a sharded model ("weight_map": tensor to file name) and the shards it names, which must be in
+/// the folder of the index.
+/// @error FileFormat, FileMissing; what the shards refuse
+[[nodiscard]] Result<MappedCheckpoint> read_weight_index(const std::filesystem::path& index, std::string format,
+                                                         const ShardReader& read_shard);
+
+}  // namespace vitrine::engine
