@@ -67,6 +67,48 @@ TEST(GgufTokenizer, RefusesWhatItCannotRead) {
   EXPECT_FALSE(tokenizer_from_gguf(json::array(), "x.gguf"));
 }
 
+/// GGUF metadata of a tiny SentencePiece vocabulary whose padding token is the unknown one.
+json tiny_llama() {
+  return {{"tokenizer.ggml.model", "llama"},
+          {"tokenizer.ggml.tokens", {"<unk>", "<s>", "</s>", "\u2581a", "a", "b", "\u2581"}},
+          {"tokenizer.ggml.scores", {0, 0, 0, -1.5, -2, -3, -4}},
+          {"tokenizer.ggml.token_type", {2, 3, 3, 1, 1, 1, 1}},
+          {"tokenizer.ggml.bos_token_id", 1},
+          {"tokenizer.ggml.eos_token_id", 2},
+          {"tokenizer.ggml.padding_token_id", 0}};
+}
+
+TEST(GgufPieces, AreReadWithTheFamilysHabits) {
+  const auto t = tokenizer_from_gguf(tiny_llama(), "x.gguf");
+  ASSERT_TRUE(t) << t.error().message;
+  EXPECT_EQ(ids_of(**t, "ab?"), (std::vector<std::int64_t>{1, 3, 5, 0}));
+  EXPECT_EQ((*t)->decode({1, 3, 5}), "ab");
+  EXPECT_EQ((*t)->eos_id(), 2);
+  EXPECT_EQ((*t)->pad_id(), -1);
+}
+
+TEST(GgufPieces, AreRefusedInWordsThatNameTheList) {
+  const std::vector<std::pair<const char*, json>> wrong = {
+      {"tokenizer.ggml.scores", {0, 0, 0}},
+      {"tokenizer.ggml.scores", {0, 0, 0, "x", -2, -3, -4}},
+      {"tokenizer.ggml.scores", {0, 0, 0, 1e300, -2, -3, -4}},
+      {"tokenizer.ggml.token_type", {2, 3, 3, 1, 1, 1, 99}},
+      {"tokenizer.ggml.token_type", {2, 3, 3, 1, 1, 1}},
+      {"tokenizer.ggml.precompiled_charsmap", {1, 2, 300}},
+      {"tokenizer.ggml.bos_token_id", 7},
+      {"tokenizer.ggml.tokens", json::array()}};
+  for (const auto& [key, value] : wrong) {
+    json metadata = tiny_llama();
+    metadata[key] = value;
+    const auto t = tokenizer_from_gguf(metadata, "x.gguf");
+    ASSERT_FALSE(t) << key << value;
+    EXPECT_NE(t.error().message.find(key), std::string::npos) << t.error().message;
+  }
+  json doubled = tiny_llama();
+  doubled["tokenizer.ggml.tokens"][5] = "a";
+  EXPECT_FALSE(tokenizer_from_gguf(doubled, "x.gguf"));
+}
+
 json word_level() {
   return {{"version", "1.0"},
           {"pre_tokenizer", {{"type", "Whitespace"}}},
