@@ -275,6 +275,20 @@ TEST_P(SentencePieceTwin, GivesTheReferenceIds) {
   EXPECT_EQ(bad, 0u) << bad << " of " << rows << " strings differ:" << failing;
 }
 
+/// The rows in which a twin differs are stated in full.
+TEST_P(SentencePieceTwin, DiffersAsTheReferenceSays) {
+  const auto folder = golden_files() / "tokenizers" / GetParam();
+  if (!std::filesystem::exists(folder / "tokenizer.json"))
+    GTEST_SKIP() << "not among the copied files: " << GetParam();
+  const auto tokenizer = open_tokenizer(folder);
+  ASSERT_TRUE(tokenizer) << sentence(tokenizer.error());
+  std::map<int, std::string> texts;
+  for (const auto& row : read_jsonl(golden_files() / "tokenizers/corpus.jsonl"))
+    texts[row["id"]] = bytes_of_row(row);
+  for (const auto& row : read_jsonl(folder / "expected_hf_differs.jsonl"))
+    EXPECT_EQ(compare(**tokenizer, texts[row["id"]], row, BadBytes::Repaired), "") << row["id"];
+}
+
 INSTANTIATE_TEST_SUITE_P(All, SentencePieceTwin,
                          ::testing::Values("sp_bpe_llama2", "sp_unigram_t5", "sp_unigram_bytes"),
                          [](const auto& info) { return std::string(info.param); });
