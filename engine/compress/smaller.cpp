@@ -51,7 +51,8 @@ class HeldWeights final : public WeightSource {
 
 /// Files of a model folder that say how text and images come in, and under which licence.
 bool is_companion(const fs::path& file) {
-  static const std::set<std::string> names{"tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "special_tokens_map.json",
+  static const std::set<std::string> names{"tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt",
+                                           "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "special_tokens_map.json",
                                            "preprocessor_config.json", "eval.safetensors", "LICENSE", "LICENCE", "LICENSE.txt", "corpus.txt"};
   return names.contains(file.filename().string());
 }
