@@ -10,7 +10,7 @@ class QWidget;
 
 namespace vitrine::app {
 
-/// Waits until a window is at rest, draws it with its OpenGL canvases into a PNG, and says how it went.
+/// Waits until a window is at rest, draws it into a PNG, and says how it went.
 class Screenshot : public QObject {
   Q_OBJECT
  public:

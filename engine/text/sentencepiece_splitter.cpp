@@ -3,8 +3,8 @@
 #include <unordered_map>
 
 #include "engine/text/added_tokens.h"
+#include "engine/text/best_path.h"
 #include "engine/text/byte_piece.h"
-#include "engine/text/piece_trie.h"
 #include "engine/text/sentencepiece.h"
 #include "engine/text/unicode.h"
 
@@ -92,44 +92,14 @@ class UnigramSplitter final : public Splitter {
   [[nodiscard]] std::string kind() const override { return "SentencePiece unigram"; }
 
   void split(std::string_view text, std::vector<Part>& out) const override {
-    emit(text, best_path(text), out);
+    // A symbol gains so much that it is always taken.
+    const auto gain = [this](std::int64_t id, std::size_t length) {
+      return type(id) == PieceType::UserDefined ? static_cast<float>(length) * highest_ - kSymbolPenalty : score(id);
+    };
+    emit(text, best_path(text, trie_, unknown_, lowest_ - kUnknownPenalty, gain), out);
   }
 
  private:
-  struct Best {
-    float score = 0;
-    std::size_t from = 0;
-    std::int64_t id = -1;  ///< -1: not reached
-  };
-
-  std::vector<Part> best_path(std::string_view text) const {
-    std::vector<Best> best(text.size() + 1);
-    const auto offer = [&](std::size_t from, std::size_t to, std::int64_t id, float sum) {
-      if (best[to].id < 0 || sum > best[to].score) best[to] = {sum, from, id};
-    };
-    const float unknown_score = lowest_ - kUnknownPenalty;
-    for (std::size_t at = 0; at < text.size();) {
-      const std::size_t one = decode_utf8(text, at).bytes;
-      const float here = best[at].score;
-      bool single = false;
-      trie_.prefixes(text.substr(at), [&](std::int64_t id, std::size_t length) {
-        // A symbol gains so much that it is always taken.
-        const float gain = type(id) == PieceType::UserDefined
-                               ? static_cast<float>(length) * highest_ - kSymbolPenalty
-                               : score(id);
-        offer(at, at + length, id, gain + here);
-        single = single || length == one;
-      });
-      if (!single) offer(at, at + one, unknown_, unknown_score + here);
-      at += one;
-    }
-    std::vector<Part> path;
-    for (std::size_t at = text.size(); at > 0; at = best[at].from)
-      path.push_back({best[at].id, best[at].from, at});
-    std::reverse(path.begin(), path.end());
-    return path;
-  }
-
   PieceTrie trie_;
   float lowest_ = 0, highest_ = 0;
 };

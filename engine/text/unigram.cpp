@@ -4,10 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "engine/text/best_path.h"
 #include "engine/text/fields.h"
-#include "engine/text/piece_trie.h"
 #include "engine/text/subword_model.h"
-#include "engine/text/unicode.h"
 
 namespace vitrine::engine::text {
 namespace {
@@ -32,7 +31,9 @@ class Unigram final : public SubwordModel {
   [[nodiscard]] std::string kind() const override { return "Unigram"; }
 
   void split(std::string_view piece, std::vector<Part>& out) const override {
-    const std::vector<Part> path = best_path(piece);
+    const std::vector<Part> path = best_path(piece, trie_, unknown_, unknown_score_, [this](std::int64_t id, std::size_t) {
+      return scores_[static_cast<std::size_t>(id)];
+    });
     for (std::size_t i = 0; i < path.size(); ++i) {
       Part part = path[i];
       if (part.id != unknown_) {
@@ -46,35 +47,6 @@ class Unigram final : public SubwordModel {
   }
 
  private:
-  struct Best {
-    double score = 0;
-    std::size_t from = 0;
-    std::int64_t id = -1;  ///< -1: not reached
-  };
-
-  std::vector<Part> best_path(std::string_view piece) const {
-    std::vector<Best> best(piece.size() + 1);
-    const auto offer = [&](std::size_t from, std::size_t to, std::int64_t id, double score) {
-      if (best[to].id < 0 || score > best[to].score) best[to] = {score, from, id};
-    };
-    for (std::size_t at = 0; at < piece.size();) {
-      const std::size_t one = decode_utf8(piece, at).bytes;
-      const double here = best[at].score;
-      bool single = false;
-      trie_.prefixes(piece.substr(at), [&](std::int64_t id, std::size_t length) {
-        offer(at, at + length, id, here + scores_[static_cast<std::size_t>(id)]);
-        single = single || length == one;
-      });
-      if (!single) offer(at, at + one, unknown_, here + unknown_score_);
-      at += one;
-    }
-    std::vector<Part> path;
-    for (std::size_t at = piece.size(); at > 0; at = best[at].from)
-      path.push_back({best[at].id, best[at].from, at});
-    std::reverse(path.begin(), path.end());
-    return path;
-  }
-
   void emit_unknown(std::string_view piece, const Part& part, std::vector<Part>& out) const {
     if (bytes_.empty()) {
       out.push_back(part);

@@ -3,12 +3,11 @@
 #include <QApplication>
 #include <QDockWidget>
 #include <QListWidget>
-#include <QSettings>
-#include <QSurfaceFormat>
 #include <QTableView>
 
 #include "app/jobs/apply.h"
 #include "app/window/start_page.h"
+#include "app/window/window_app.h"
 #include "views/panels/controls.h"
 #include "views/panels/panels.h"
 
@@ -103,18 +102,9 @@ int run_real(int argc, char** argv, const std::function<std::unique_ptr<QObject>
   QTemporaryDir home;
   for (const char* name : {"XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"})
     qputenv(name, home.filePath(QLatin1String(name)).toUtf8());
-  QSurfaceFormat format;
-  format.setVersion(3, 3);
-  format.setProfile(QSurfaceFormat::CoreProfile);
-  format.setDepthBufferSize(24);
-  format.setStencilBufferSize(8);
-  QSurfaceFormat::setDefaultFormat(format);
-  QApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
+  app::prepare_application();
   QApplication::setAttribute(Qt::AA_DontUseNativeDialogs);
   QApplication application(argc, argv);
-  QApplication::setOrganizationName(QStringLiteral("vitrine"));
-  QApplication::setApplicationName(QStringLiteral("vitrine"));
-  QSettings::setDefaultFormat(QSettings::IniFormat);
   const auto test = make_test();
   return QTest::qExec(test.get(), argc, argv);
 }

@@ -41,6 +41,12 @@ inline std::map<std::string, Tensor> some_inputs(const Model& model) {
   return in;
 }
 
+inline EditList edits(const std::string& text) {
+  auto parsed = parse_edits(text);
+  EXPECT_TRUE(parsed) << sentence(parsed.error());
+  return parsed ? *parsed : EditList{};
+}
+
 inline std::shared_ptr<const Run> must_run(const Model& model, const RunRequest& request) {
   auto run = run_model(model, request);
   EXPECT_TRUE(run) << sentence(run.error());

@@ -28,6 +28,11 @@ inline std::string read_text(const std::filesystem::path& path) {
   return out.str();
 }
 
+/// The valid files of one format, as the reference lists them.
+inline nlohmann::json expectations(const std::string& format) {
+  return nlohmann::json::parse(read_text(golden_files() / "valid" / format / "expected.json")).at("files");
+}
+
 /// A folder that goes away with the object.
 class TemporaryFolder {
  public:

@@ -8,11 +8,8 @@ namespace vitrine::engine {
 namespace {
 
 using nlohmann::json;
+using test::expectations;
 using test::golden_files;
-
-json expectations(const std::string& format) {
-  return json::parse(test::read_text(golden_files() / "valid" / format / "expected.json")).at("files");
-}
 
 std::string name_of(const json& path) {
   std::string name;

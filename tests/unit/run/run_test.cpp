@@ -8,12 +8,6 @@ namespace {
 
 using namespace testing_;
 
-EditList edits(const std::string& text) {
-  auto parsed = parse_edits(text);
-  EXPECT_TRUE(parsed) << sentence(parsed.error());
-  return parsed ? *parsed : EditList{};
-}
-
 class Reuse : public testing::TestWithParam<std::string> {};
 
 TEST_P(Reuse, AChildRunEqualsARunFromTheStart) {

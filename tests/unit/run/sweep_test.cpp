@@ -11,12 +11,6 @@ namespace {
 
 using namespace testing_;
 
-EditList edits(const std::string& text) {
-  auto parsed = parse_edits(text);
-  EXPECT_TRUE(parsed) << sentence(parsed.error());
-  return parsed ? *parsed : EditList{};
-}
-
 /// Some heads of every mixer and what else can be changed in the first and last blocks of every tower.
 std::vector<EditList> some_variants(const Model& model) {
   std::vector<EditList> all;

@@ -18,11 +18,7 @@ inline std::filesystem::path golden_files() {
 }
 
 /// Files that must not open quietly, with their `index.jsonl`.
-inline std::filesystem::path bad_files() {
-  const auto all = golden_files() / "bad";
-  const std::filesystem::path copied = VITRINE_SOURCE_DIR "/tests/golden/files/tokenizers/bad";
-  return std::filesystem::exists(all / "tokenizer_json") ? all : copied;
-}
+inline std::filesystem::path bad_files() { return golden_files() / "bad"; }
 
 inline std::vector<nlohmann::json> read_jsonl(const std::filesystem::path& path) {
   std::vector<nlohmann::json> rows;
