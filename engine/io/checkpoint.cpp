@@ -42,27 +42,33 @@ Opened open_zip(std::shared_ptr<const MappedFile> file, const std::string& name)
   return share(npz ? read_npz(zip) : read_torch_zip(zip));
 }
 
-Opened open_file(const fs::path& path) {
-  const std::string name = path.filename().string();
-  if (name.ends_with(".bin.index.json")) return share(read_weight_index(path, "pytorch", read_torch));
-  if (name.ends_with(".index.json")) return share(read_safetensors_index(path));
-  VITRINE_TRY(auto file, MappedFile::open(path));
+Opened open_content(const std::shared_ptr<const MappedFile>& file, const std::string& name) {
   switch (weights_content(file->bytes(), name)) {
-    case Content::Safetensors: return share(read_safetensors(std::move(file)));
-    case Content::Gguf: return share(read_gguf(std::move(file)));
-    case Content::Onnx: return share(read_onnx(std::move(file)));
-    case Content::Zip: return open_zip(std::move(file), name);
-    case Content::Pickle: return share(read_torch_stream(std::move(file)));
-    case Content::Npy: return share(read_npy_tensor(std::move(file)));
+    case Content::Safetensors: return share(read_safetensors(file));
+    case Content::Gguf: return share(read_gguf(file));
+    case Content::Onnx: return share(read_onnx(file));
+    case Content::Zip: return open_zip(file, name);
+    case Content::Pickle: return share(read_torch_stream(file));
+    case Content::Npy: return share(read_npy_tensor(file));
     default: break;
   }
   const std::string what = describe_content(file->bytes());
   return fail_file(
-      ErrorCode::FileFormat, path.string(),
+      ErrorCode::FileFormat, file->path(),
       fmt::format("expected safetensors (8-byte header length), GGUF (magic 'GGUF'), ONNX (protobuf) or a PyTorch "
                   "archive (zip or pickle), came {}",
                   what),
       0);
+}
+
+Opened open_file(const fs::path& path) {
+  const std::string name = path.filename().string();
+  if (name.ends_with(".bin.index.json")) return share(read_weight_index(path, "pytorch", read_torch));
+  if (name.ends_with(".index.json")) return share(read_safetensors_index(path));
+  VITRINE_TRY(const auto file, MappedFile::open(path));
+  auto opened = open_content(file, name);
+  VITRINE_CHECK(file->check_whole());   // before any verdict: what a shorter file lacks was read as zeros
+  return opened;
 }
 
 /// The weights file of a folder: an index or single file by its usual name, else the only one of its kind.

@@ -284,7 +284,9 @@ Result<json> read_json_file(const std::filesystem::path& path, std::size_t max_b
   if (file->size() > max_bytes)
     return fail_file(ErrorCode::FileLimit, path.string(),
                      fmt::format("expected JSON of at most {} bytes, came {}", max_bytes, file->size()));
-  return parse_json(as_text(file->bytes()), path.string());
+  auto parsed = parse_json(as_text(file->bytes()), path.string());
+  VITRINE_CHECK(file->check_whole());
+  return parsed;
 }
 
 std::optional<double> json_number(const json& value) {

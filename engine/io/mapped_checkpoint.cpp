@@ -98,10 +98,10 @@ Status MappedCheckpoint::decode(std::size_t index, std::span<float> out) const {
   VITRINE_TRY(const auto stored, bytes(entry));
   if (!source.strides.empty() || source.big_endian) {
     decode_strided(entry, source, stored, out);
-    return {};
+  } else {
+    source.codec->decode(reinterpret_cast<const std::uint8_t*>(stored.data()), out.size(), out.data());
   }
-  source.codec->decode(reinterpret_cast<const std::uint8_t*>(stored.data()), out.size(), out.data());
-  return {};
+  return source.file ? source.file->check_whole() : Status{};
 }
 
 Status MappedCheckpoint::read_f32_into(const TensorEntry& entry, std::span<float> out) const {

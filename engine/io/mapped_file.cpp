@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -16,6 +17,7 @@ namespace vitrine::engine {
 namespace {
 
 constexpr std::uint64_t kCopyBelow = 1U << 20;
+thread_local FileSource* source_of_thread = nullptr;
 
 Status read_whole(int descriptor, std::span<std::byte> into, const std::string& path) {
   std::size_t done = 0;
@@ -48,38 +50,58 @@ bool is_below(const std::filesystem::path& path, const std::filesystem::path& fo
 
 }  // namespace
 
+ScopedFileSource::ScopedFileSource(FileSource& source) : before_(std::exchange(source_of_thread, &source)) {}
+ScopedFileSource::~ScopedFileSource() { source_of_thread = before_; }
+
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem::path& path) {
-  std::shared_ptr<MappedFile> file(new MappedFile());
-  file->path_ = path.string();
+  if (source_of_thread != nullptr) return source_of_thread->open(path);
+  const std::string name = path.string();
+  const auto refuse = [&] {
+    return fail_file(ErrorCode::FileMissing, name, fmt::format("cannot be opened: {}", std::strerror(errno)));
+  };
   struct stat before {};
-  if (::stat(path.c_str(), &before) != 0)
-    return fail_file(ErrorCode::FileMissing, file->path_, fmt::format("cannot be opened: {}", std::strerror(errno)));
+  if (::stat(path.c_str(), &before) != 0) return refuse();
   if (!S_ISREG(before.st_mode))
-    return fail_file(ErrorCode::FileFormat, file->path_,
+    return fail_file(ErrorCode::FileFormat, name,
                      fmt::format("expected a regular file, came {}", kind_of(before.st_mode)));
-  file->descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (descriptor < 0) return refuse();
+  return adopt(descriptor, name);
+}
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::adopt(int descriptor, std::string path) {
+  std::shared_ptr<MappedFile> file(new MappedFile());
+  file->path_ = std::move(path);
+  file->descriptor_ = descriptor;
   struct stat info {};
-  if (file->descriptor_ < 0 || ::fstat(file->descriptor_, &info) != 0)
+  if (::fstat(descriptor, &info) != 0)
     return fail_file(ErrorCode::FileMissing, file->path_, fmt::format("cannot be opened: {}", std::strerror(errno)));
   if (!S_ISREG(info.st_mode)) return fail_file(ErrorCode::FileFormat, file->path_, "expected a regular file");
   file->links_ = info.st_nlink;
-  const auto size = static_cast<std::uint64_t>(info.st_size);
-  if (size < kCopyBelow) {
-    file->copy_.resize(size);
-    VITRINE_CHECK(read_whole(file->descriptor_, file->copy_, file->path_));
-    file->bytes_ = file->copy_;
-    return file;
-  }
-  void* map = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file->descriptor_, 0);
-  if (map == MAP_FAILED)
-    return fail_file(ErrorCode::FileLimit, file->path_,
-                     fmt::format("{} bytes cannot be mapped: {}", size, std::strerror(errno)));
-  file->map_ = map;
-  file->bytes_ = {static_cast<const std::byte*>(map), size};
+  VITRINE_CHECK(file->take_bytes(static_cast<std::uint64_t>(info.st_size)));
   return file;
 }
 
+Status MappedFile::take_bytes(std::uint64_t size) {
+  if (size < kCopyBelow) {
+    copy_.resize(size);
+    VITRINE_CHECK(read_whole(descriptor_, copy_, path_));
+    bytes_ = copy_;
+    return {};
+  }
+  void* map = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor_, 0);
+  if (map == MAP_FAILED)
+    return fail_file(ErrorCode::FileLimit, path_,
+                     fmt::format("{} bytes cannot be mapped: {}", size, std::strerror(errno)));
+  map_ = map;
+  bytes_ = {static_cast<const std::byte*>(map), size};
+  guard_.emplace(map, size);
+  if (!guard_->installed()) return fail_file(ErrorCode::FileLimit, path_, "too many large files are open");
+  return {};
+}
+
 MappedFile::~MappedFile() {
+  guard_.reset();
   if (map_ != nullptr) ::munmap(map_, bytes_.size());
   if (descriptor_ >= 0) ::close(descriptor_);
 }
@@ -95,6 +117,17 @@ Result<std::span<const std::byte>> MappedFile::range(std::uint64_t offset, std::
       return fail_file(ErrorCode::FileFormat, path_, "the file became shorter since it was opened", offset);
   }
   return bytes_.subspan(offset, count);
+}
+
+Status MappedFile::check_whole() const {
+  const auto at = guard_ ? guard_->shrunk_at() : std::nullopt;
+  if (at) return fail_file(ErrorCode::FileFormat, path_, "the file became shorter while it was read", *at);
+  return {};
+}
+
+bool is_inside(const std::filesystem::path& real, const std::filesystem::path& base) {
+  if (is_below(real, base)) return true;
+  return base.parent_path().filename() == "snapshots" && is_below(real, base.parent_path().parent_path() / "blobs");
 }
 
 Result<std::filesystem::path> path_inside(const std::filesystem::path& folder, std::string_view name,
@@ -120,10 +153,7 @@ Result<std::filesystem::path> path_inside(const std::filesystem::path& folder, s
   if (problem) return refuse("is in a folder that cannot be opened");
   const fs::path real = fs::canonical(base / relative, problem);
   if (problem) return refuse(fmt::format("is missing: {}", problem.message()));
-  if (is_below(real, base)) return real;
-  const bool cached = base.parent_path().filename() == "snapshots" &&
-                      is_below(real, base.parent_path().parent_path() / "blobs");
-  if (!cached) return refuse("is a link that leads outside the folder");
+  if (!is_inside(real, base)) return refuse("is a link that leads outside the folder");
   return real;
 }
 

@@ -210,6 +210,7 @@ Result<NpyArray> read_npy(const std::filesystem::path& path) {
   const std::byte* from = file->bytes().data() + npy.header.offset;
   if (!npy.header.fortran_order) {
     for (std::uint64_t i = 0; i < npy.count; ++i) array.values[i] = value_of(from + i * element.bytes, element);
+    VITRINE_CHECK(file->check_whole());
     return array;
   }
   // Column-major: the first index runs fastest in the file, the last in memory.
@@ -221,6 +222,7 @@ Result<NpyArray> read_npy(const std::filesystem::path& path) {
     array.values[to] = value_of(from + stored * element.bytes, element);
     for (std::size_t axis = 0; axis < index.size() && ++index[axis] == array.shape[axis]; ++axis) index[axis] = 0;
   }
+  VITRINE_CHECK(file->check_whole());
   return array;
 }
 
