@@ -24,13 +24,13 @@ struct ImageF {
   std::vector<float> values;
 };
 
-/// Decodes PNG, JPEG (EXIF orientation applied, CMYK), WebP, BMP, GIF (first frame); sizes are
-/// checked before decoding.
+/// Decodes PNG, JPEG (EXIF orientation applied, CMYK), WebP, BMP, GIF and TIFF (first picture);
+/// sizes are checked before decoding.
 /// @param channels 1 or 3: grey by the ITU-R 601 luma as PIL's convert("L"), or RGB (alpha dropped
 /// as PIL's convert("RGB"))
 /// @param warnings  if given, what a user must see although the picture opened
-/// @error FileMissing, FileFormat, FileLimit (more than 178 million pixels), Unsupported (TIFF,
-/// SVG, animated WebP, ...)
+/// @error FileMissing, FileFormat, FileLimit (decoding would take more than 256 MB: 30 to 67 million pixels),
+/// Unsupported (SVG, animated WebP, BigTIFF, ...)
 [[nodiscard]] Result<Image8> decode_image(const std::filesystem::path& path, int channels = 3,
                                           std::vector<std::string>* warnings = nullptr);
 /// The same from bytes; `name` stands in messages.
@@ -47,6 +47,11 @@ enum class Resample { Nearest, Bilinear, Bicubic, Lanczos, Box, Hamming };
 [[nodiscard]] Image8 resize_pil(const Image8& image, int width, int height, Resample filter);
 /// Resize as OpenCV's INTER_AREA: the mean over the source area of each pixel; enlarging is linear.
 [[nodiscard]] Image8 resize_area(const Image8& image, int width, int height);
+/// Resize as torchvision does with float tensors: half-pixel centres; bicubic with a = -0.5 if antialiased, else -0.75.
+/// Values may leave the range of the input.
+/// @param width, height at least 1
+/// @param filter Bilinear or Bicubic
+[[nodiscard]] ImageF resize_float(const ImageF& image, int width, int height, Resample filter, bool antialias);
 /// Grey by the ITU-R 601 luma, or grey repeated; the image itself if it has that many channels.
 [[nodiscard]] Image8 with_channels(const Image8& image, int channels);
 

@@ -1,5 +1,6 @@
 #include <array>
 #include <bit>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -23,20 +24,21 @@ struct Header {
   bool top_down = false, old = false;
 };
 
-tl::unexpected<Error> refuse(const std::string& what, ErrorCode code = ErrorCode::FileFormat) {
-  return fail(code, "BMP: " + what);
+tl::unexpected<Error> refuse(const std::string& what, ErrorCode code = ErrorCode::FileFormat,
+                             std::optional<std::uint64_t> at = {}) {
+  return fail_file(code, {}, "BMP: " + what, at);
 }
 
 Result<Header> read_header(Bytes file, Warnings& warnings) {
-  if (file.size() < kFileHeader + 12) return refuse("the header is truncated");
+  if (file.size() < kFileHeader + 12) return refuse("the header is truncated", ErrorCode::FileFormat, file.size());
   Header h;
   h.data = le(file, 10, 4);
   h.size = le(file, 14, 4);
   h.old = h.size == 12;
   const bool known = h.old || h.size == 40 || h.size == 52 || h.size == 56 || h.size == 64 ||
                      h.size == 108 || h.size == 124;
-  if (!known) return refuse(fmt::format("a header size of {} bytes is not known", h.size));
-  if (file.size() < kFileHeader + h.size) return refuse("the header is truncated");
+  if (!known) return refuse(fmt::format("a header size of {} bytes is not known", h.size), ErrorCode::FileFormat, 14);
+  if (file.size() < kFileHeader + h.size) return refuse("the header is truncated", ErrorCode::FileFormat, file.size());
   const std::size_t planes_at = h.old ? 22 : 26;
   if (h.old) {
     h.width = le(file, 18, 2);
@@ -46,7 +48,7 @@ Result<Header> read_header(Bytes file, Warnings& warnings) {
     const auto width = static_cast<std::int32_t>(le(file, 18, 4)),
                height = static_cast<std::int32_t>(le(file, 22, 4));
     if (width <= 0 || height == 0 || height == INT32_MIN)
-      return refuse(fmt::format("the size {} x {} makes no sense", width, height));
+      return refuse(fmt::format("the size {} x {} makes no sense", width, height), ErrorCode::FileFormat, 18);
     h.width = static_cast<std::uint64_t>(width);
     h.height = static_cast<std::uint64_t>(height < 0 ? -static_cast<std::int64_t>(height) : height);
     h.top_down = height < 0;
@@ -70,7 +72,7 @@ Result<Palette> read_palette(Bytes file, const Header& h) {
   Palette out;
   const std::uint32_t most = 1u << h.bits;
   const std::uint32_t count = h.colours == 0 ? most : h.colours;
-  if (count > 256) return refuse(fmt::format("{} palette colours, at most 256 can be", count));
+  if (count > 256) return refuse(fmt::format("{} palette colours, at most 256 can be", count), ErrorCode::FileFormat, 46);
   const std::size_t entry = h.old ? 3 : 4, at = kFileHeader + h.size;
   if (file.size() - at < count * entry) return refuse("the palette is truncated");
   for (std::size_t i = 0; i < count; ++i)
@@ -126,15 +128,15 @@ Result<Image8> decode_bmp(Bytes file, Warnings& warnings) {
   if (h.compression != kRgb && !(fields && (h.bits == 16 || h.bits == 32)))
     return refuse(
         fmt::format("compression {} with {} bits is not supported", h.compression, h.bits),
-        ErrorCode::Unsupported);
+        ErrorCode::Unsupported, 30);
   if (h.bits != 1 && h.bits != 4 && h.bits != 8 && h.bits != 16 && h.bits != 24 && h.bits != 32)
-    return refuse(fmt::format("{} bits a pixel are not supported", h.bits));
+    return refuse(fmt::format("{} bits a pixel are not supported", h.bits), ErrorCode::FileFormat, h.old ? 24 : 28);
   const std::uint64_t stride = (h.width * h.bits + 31) / 32 * 4;
   const std::uint64_t room = file.size() > h.data ? file.size() - h.data : 0;
   if (h.data < kFileHeader + h.size || room < stride * h.height)
     return refuse(
         fmt::format("the data offset {} leaves {} bytes, {} x {} pixels need {} (truncated)",
-                    h.data, room, h.width, h.height, stride * h.height));
+                    h.data, room, h.width, h.height, stride * h.height), ErrorCode::FileFormat, 10);
   Palette palette;
   if (h.bits <= 8) {
     VITRINE_TRY(palette, read_palette(file, h));

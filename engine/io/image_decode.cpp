@@ -4,19 +4,21 @@
 
 #include <fmt/format.h>
 
+#include "engine/io/content.h"
 #include "engine/io/image_codecs.h"
 
 namespace vitrine::engine {
 namespace image {
 
-Status check_size(const char* format, std::uint64_t width, std::uint64_t height) {
+Status check_size(const char* format, std::uint64_t width, std::uint64_t height,
+                  std::uint64_t bytes_per_pixel) {
   if (width == 0 || height == 0)
     return fail(ErrorCode::FileFormat,
                 fmt::format("{}: the size {} x {} has no pixels", format, width, height));
-  if (width > kMaxSide || height > kMaxSide || width * height > kMaxPixels)
+  if (width > kMaxSide || height > kMaxSide || width * height > kMaxPixelBytes / bytes_per_pixel)
     return fail(ErrorCode::FileLimit,
                 fmt::format("{}: the size {} x {} is over the limit of {} pixels and {} a side",
-                            format, width, height, kMaxPixels, kMaxSide));
+                            format, width, height, kMaxPixelBytes / bytes_per_pixel, kMaxSide));
   return {};
 }
 
@@ -48,15 +50,16 @@ Result<Image8> decode_any(image::Bytes file, image::Warnings& warnings) {
   if (starts(file, "RIFF") && starts(file, "WEBP", 8)) return image::decode_webp(file, warnings);
   if (starts(file, "GIF87a") || starts(file, "GIF89a")) return image::decode_gif(file, warnings);
   if (starts(file, "BM")) return image::decode_bmp(file, warnings);
-  if (starts(file, "II*\0"sv) || starts(file, "MM\0*"sv))
-    return fail(ErrorCode::Unsupported, "TIFF pictures are not supported; save the image as PNG");
+  if (starts(file, "II*\0"sv) || starts(file, "MM\0*"sv) || starts(file, "II+\0"sv) || starts(file, "MM\0+"sv))
+    return image::decode_tiff(file, warnings);
   const std::string_view head(reinterpret_cast<const char*>(file.data()),
                               std::min<std::size_t>(file.size(), 512));
   if (head.find("<svg") != std::string_view::npos ||
       head.find("<!DOCTYPE svg") != std::string_view::npos)
     return fail(ErrorCode::Unsupported, "SVG drawings are not supported; save the image as PNG");
-  return fail(ErrorCode::FileFormat,
-              "the content is not recognised as an image: expected PNG, JPEG, WebP, BMP or GIF");
+  return fail_file(ErrorCode::FileFormat, {},
+                   fmt::format("the content is not recognised as an image: expected PNG, JPEG, WebP, BMP, GIF or "
+                               "TIFF, came {}", describe_content(std::as_bytes(file))), 0);
 }
 
 }  // namespace

@@ -135,14 +135,17 @@ Result<Frame> read_frame(Cursor& in, Bytes global, std::uint64_t width, std::uin
   f.interlaced = (flags & 0x40) != 0;
   f.palette = (flags & 0x80) != 0 ? in.take(std::size_t{3} << ((flags & 7) + 1)) : global;
   const std::uint32_t code_size = in.number(1);
-  if (in.ended) return refuse("the file ends in the header of its first frame (truncated)");
+  if (in.ended)
+    return fail_file(ErrorCode::FileFormat, {},
+                     "GIF: the file ends in the header of its first frame (truncated)", in.file.size());
   if (f.palette.empty()) return refuse("the first frame has no palette");
   if (f.left + f.width > width || f.top + f.height > height)
     return refuse(fmt::format("the frame {} x {} at ({}, {}) lies outside the canvas {} x {}",
                               f.width, f.height, f.left, f.top, width, height));
   VITRINE_CHECK(check_size("GIF", f.width, f.height));
   if (code_size < 2 || code_size > 8)
-    return refuse(fmt::format("an LZW code size of {} is not within 2 to 8", code_size));
+    return fail_file(ErrorCode::FileFormat, {},
+                     fmt::format("GIF: an LZW code size of {} is not within 2 to 8", code_size), in.at - 1);
   const std::vector<std::uint8_t> data = in.blocks();
   const std::uint64_t pixels = std::uint64_t{f.width} * f.height;
   if (pixels / kMaxCodes > data.size())
@@ -150,8 +153,9 @@ Result<Frame> read_frame(Cursor& in, Bytes global, std::uint64_t width, std::uin
   f.indices.resize(static_cast<std::size_t>(pixels));
   const std::size_t got = unpack(data, static_cast<int>(code_size), f.indices);
   if (got < f.indices.size())
-    return refuse(fmt::format("the LZW image data gives {} of {} pixels (truncated or corrupt)",
-                              got, f.indices.size()));
+    return fail_file(ErrorCode::FileFormat, {},
+                     fmt::format("GIF: the LZW image data gives {} of {} pixels (truncated or corrupt)",
+                                 got, f.indices.size()), in.at);
   if (in.ended)
     warnings.emplace_back("GIF: the file ends after its first image without a trailer (truncated)");
   return f;
@@ -178,11 +182,12 @@ Result<Image8> decode_gif(Bytes file, Warnings& warnings) {
   const std::size_t background = in.number(1);
   in.number(1);
   const Bytes global = (flags & 0x80) != 0 ? in.take(std::size_t{3} << ((flags & 7) + 1)) : Bytes{};
-  if (in.ended) return refuse("the header is truncated");
+  if (in.ended) return fail_file(ErrorCode::FileFormat, {}, "GIF: the header is truncated", file.size());
   VITRINE_CHECK(check_size("GIF", width, height));
   while (true) {
     const std::uint32_t kind = in.number(1);
-    if (in.ended || kind == 0x3B) return refuse("there is no image in the file (truncated)");
+    if (in.ended || kind == 0x3B) 
+      return fail_file(ErrorCode::FileFormat, {}, "GIF: there is no image in the file (truncated)", in.at);
     if (kind == 0x21) {
       in.number(1);
       in.blocks();
@@ -195,7 +200,7 @@ Result<Image8> decode_gif(Bytes file, Warnings& warnings) {
   }
   VITRINE_TRY(const Frame frame, read_frame(in, global, width, height, warnings));
   // A canvas much larger than its frame is an empty picture that only costs memory.
-  if (std::uint64_t{width} * height > kMaxPixels / 8 &&
+  if (std::uint64_t{width} * height > kMaxPixelBytes / 32 &&
       frame.indices.size() < std::size_t{width} * height / 8)
     return refuse(
         fmt::format(

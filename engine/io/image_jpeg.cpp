@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
@@ -14,7 +15,7 @@ namespace {
 
 constexpr int kMaxScans = 200;
 constexpr int kExifMarker = JPEG_APP0 + 1;
-constexpr long kMaxCodecMemory = 512L << 20;
+constexpr long kMaxCodecMemory = 256L << 20;
 
 /// libjpeg's error manager and progress monitor with what we keep beside them.
 struct Reader {
@@ -128,14 +129,26 @@ tl::unexpected<Error> refuse(const std::string& what) {
   return fail(ErrorCode::FileFormat, "JPEG: " + what);
 }
 
+/// What libjpeg says, with the byte that it had come to.
+tl::unexpected<Error> refuse(const Reader& reader, Bytes file) {
+  const std::size_t left = reader.codec.src != nullptr ? reader.codec.src->bytes_in_buffer : file.size();
+  return fail_file(ErrorCode::FileFormat, {}, fmt::format("JPEG: {}", reader.problem),
+                   file.size() - std::min(left, file.size()));
+}
+
 }  // namespace
 
 Result<Image8> decode_jpeg(Bytes file, Warnings& warnings) {
   Reader reader;
   if (!read_header(&reader, file.data(), static_cast<unsigned long>(file.size())))
-    return refuse(reader.problem);
+    return refuse(reader, file);
   const jpeg_decompress_struct& codec = reader.codec;
-  VITRINE_CHECK(check_size("JPEG", codec.image_width, codec.image_height));
+  // A progressive picture keeps 16-bit coefficients of every component, and a turned one is copied.
+  const int orientation = orientation_of(reader, warnings);
+  const auto components = static_cast<std::uint64_t>(codec.num_components);
+  VITRINE_CHECK(check_size("JPEG", codec.image_width, codec.image_height,
+                           4 + (jpeg_has_multiple_scans(&reader.codec) != 0 ? 2 * components : 0) +
+                               (orientation > 1 || components == 4 ? 3 : 0)));
   // Even an empty block takes about two bits of a scan, and a block is 64 pixels of one component.
   if (std::uint64_t{codec.image_width} * codec.image_height / 64 / 64 > file.size())
     return refuse(fmt::format("{} bytes cannot hold the size {} x {} (truncated)", file.size(),
@@ -148,10 +161,9 @@ Result<Image8> decode_jpeg(Bytes file, Warnings& warnings) {
       codec.dc_huff_tbl_ptrs[1] == nullptr)
     warnings.emplace_back(
         "JPEG: no Huffman tables before the image data; the standard ones are used");
-  const int orientation = orientation_of(reader, warnings);
   if (!read_pixels(&reader, out.pixels.data(),
                    std::size_t{codec.image_width} * static_cast<std::size_t>(channels)))
-    return refuse(reader.problem);
+    return refuse(reader, file);
   if (reader.ended_early) return refuse(fmt::format("the image is incomplete: {}", reader.warning));
   if (reader.warning[0] != '\0') warnings.push_back(fmt::format("JPEG: {}", reader.warning));
   if (channels == 4) out = from_cmyk(out, codec.saw_Adobe_marker != 0);

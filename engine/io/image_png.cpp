@@ -32,10 +32,10 @@ Result<Chunks> walk(Bytes file, Warnings& warnings) {
   bool ended = false, animated = false;
   while (!ended) {
     if (file.size() - at < 12)
-      return fail(
-          ErrorCode::FileFormat,
+      return fail_file(
+          ErrorCode::FileFormat, {},
           fmt::format("PNG: the file ends after {} bytes, in the middle of its chunks (truncated)",
-                      file.size()));
+                      file.size()), at);
     const std::uint32_t length = be32(file, at);
     const std::string type(reinterpret_cast<const char*>(file.data()) + at + 4, 4);
     if (length > file.size() - at - 12)

@@ -29,8 +29,10 @@ Result<Image8> decode_webp(Bytes file, Warnings& warnings) {
   WebPBitstreamFeatures features{};
   if (WebPGetFeatures(file.data(), file.size(), &features) != VP8_STATUS_OK)
     return fail(ErrorCode::FileFormat, "WebP: the image header is corrupt or truncated");
+  // Lossless pictures and alpha are unpacked whole beside the result.
+  const bool whole = features.format == 2 || features.has_alpha != 0;
   VITRINE_CHECK(check_size("WebP", static_cast<std::uint64_t>(features.width),
-                           static_cast<std::uint64_t>(features.height)));
+                           static_cast<std::uint64_t>(features.height), whole ? 8 : 4));
   if (features.has_animation != 0)
     return fail(ErrorCode::Unsupported, "WebP: animated images are not supported");
   constexpr std::uint64_t kPixelsPerByte = 1 << 20;

@@ -1,6 +1,8 @@
 #include "engine/model/identify.h"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <set>
 
 #include <fmt/format.h>
@@ -11,6 +13,7 @@
 #include "engine/io/json.h"
 #include "engine/io/mapped_file.h"
 #include "engine/io/npy.h"
+#include "engine/io/plugin_manifest.h"
 #include "engine/model/config_check.h"
 #include "engine/model/tokenizer_notes.h"
 #include "engine/text/tokenizer.h"
@@ -93,6 +96,21 @@ Result<FileIdentity> tokenizer(const json& object, const std::string& name) {
   return identity;
 }
 
+Result<FileIdentity> plugin_manifest(const fs::path& path, json object) {
+  VITRINE_TRY(const Manifest manifest, read_manifest(path, PluginOrigin::BuiltIn));
+  FileIdentity identity;
+  identity.kind = FileKind::PluginManifest;
+  identity.format = "json";
+  identity.warnings = manifest.warnings;
+  if (manifest.id.starts_with("vitrine."))
+    identity.warnings.push_back("the id '" + manifest.id + "' is reserved for the plugins that come with the program");
+  for (std::string& twin : twins_beside(manifest)) identity.warnings.push_back(std::move(twin));
+  identity.details = std::move(object);
+  identity.sentence = fmt::format("the manifest of the plugin {} {} ({}), which provides {}", manifest.id, manifest.version,
+                                  plugin_kind_name(manifest.kind), plural(manifest.provides.size(), "thing"));
+  return identity;
+}
+
 Result<FileIdentity> json_file(const fs::path& path, std::string_view text) {
   const std::string name = path.string();
   VITRINE_TRY(json object, parse_json(text, name));
@@ -105,6 +123,7 @@ Result<FileIdentity> json_file(const fs::path& path, std::string_view text) {
   switch (identity.kind) {
     case FileKind::Tokenizer: return tokenizer(object, name);
     case FileKind::Config: return config(object, name, {});
+    case FileKind::PluginManifest: return plugin_manifest(path, std::move(object));
     case FileKind::Preprocessor: {
       VITRINE_CHECK(ImagePreprocess::from_json(object));
       break;
@@ -116,9 +135,16 @@ Result<FileIdentity> json_file(const fs::path& path, std::string_view text) {
   return identity;
 }
 
+bool has_image_name(const fs::path& path) {
+  constexpr std::array kNames = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".svg"};
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
+  return std::find(kNames.begin(), kNames.end(), extension) != kNames.end();
+}
+
 Result<FileIdentity> image(const fs::path& path, Content content) {
-  VITRINE_TRY(const Image8 decoded, decode_image(path));
   FileIdentity identity;
+  VITRINE_TRY(const Image8 decoded, decode_image(path, 3, &identity.warnings));
   identity.kind = FileKind::Image;
   switch (content) {
     case Content::Png: identity.format = "png"; break;
@@ -223,7 +249,7 @@ Result<FileIdentity> identify(const fs::path& path) {
   const Content content = content_of(file->bytes());
   const bool torch_name = name.ends_with(".pt") || name.ends_with(".pth") || name.ends_with(".bin");
   if (content == Content::Npy && !torch_name) return array(path);
-  if (is_image_content(content)) return image(path, content);
+  if (is_image_content(content) || has_image_name(path)) return image(path, content);
   const bool weights_name = name.ends_with(".safetensors") || name.ends_with(".gguf") || name.ends_with(".onnx");
   if (name.ends_with(".json") || (content == Content::Json && !weights_name)) {
     if (content == Content::LfsPointer || content == Content::Html || content == Content::Zip)

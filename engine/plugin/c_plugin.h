@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/analysis/analysis.h"
-#include "engine/plugin/manifest.h"
+#include "engine/io/plugin_manifest.h"
 
 namespace vitrine::engine {
 

@@ -6,7 +6,7 @@
 
 #include "engine/analysis/analysis.h"
 #include "engine/compress/compression.h"
-#include "engine/plugin/manifest.h"
+#include "engine/io/plugin_manifest.h"
 
 namespace vitrine::engine {
 

@@ -13,7 +13,7 @@
 #include <fmt/format.h>
 
 #include "engine/plugin/frame.h"
-#include "engine/plugin/manifest.h"
+#include "engine/io/plugin_manifest.h"
 #include "plugins/sdk/vitrine_plugin.h"
 
 namespace {

@@ -81,7 +81,7 @@ TEST(Loader, OwnGroupsOpenAsPlugins) {
 
 TEST(Loader, TwoFoldersOfOneIdLeaveTheFirst) {
   const Scratch scratch;
-  const auto golden = std::filesystem::path(VITRINE_SOURCE_DIR) / "tests/golden/plugins/manifest";
+  const auto golden = std::filesystem::path(VITRINE_SOURCE_DIR) / "tests/golden/files/bad/manifest";
   for (const char* twin : {"twin_a", "twin_b"})
     std::filesystem::copy(golden / twin, scratch.path() / twin, std::filesystem::copy_options::recursive);
   const PluginSet set = load_plugins({{scratch.path(), PluginOrigin::Outside}});

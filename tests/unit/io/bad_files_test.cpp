@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <map>
 #include <regex>
 #include <set>
 
@@ -96,16 +97,24 @@ std::set<std::string> names_below(const fs::path& folder) {
   return names;
 }
 
+/// What a row needs, in a folder of its own: the file, the files beside it where they belong to it, and all plugins of
+/// the folder, since each knows of the others.
+fs::path copy_of_row(const std::string& format, const fs::path& source, const fs::path& work) {
+  const fs::path copy = work / "row";
+  const auto recursive = fs::copy_options::recursive;
+  fs::create_directory(copy);
+  if (format == "manifest") fs::copy(source.parent_path().parent_path(), copy, recursive);
+  else if (format == "safetensors_index" || format == "onnx") fs::copy(source.parent_path(), copy);
+  else fs::copy_file(source, copy / source.filename());
+  for (const auto& entry : fs::recursive_directory_iterator(copy)) fs::permissions(entry.path(), fs::perms::owner_all);
+  return format == "manifest" ? copy / source.parent_path().filename() : copy;
+}
+
 void check_row(const json& row) {
   const fs::path source = golden_files() / "bad" / row.at("file").get<std::string>();
   SCOPED_TRACE(row["file"].get<std::string>() + ": " + row.at("what_is_wrong").get<std::string>());
   test::TemporaryFolder work;
-  const bool alone = row.at("format") != "safetensors_index" && row["format"] != "onnx";
-  const fs::path copy = work.path() / "row";
-  fs::create_directory(copy);
-  if (alone) fs::copy_file(source, copy / source.filename());
-  else fs::copy(source.parent_path(), copy);
-  for (const auto& entry : fs::directory_iterator(copy)) fs::permissions(entry.path(), fs::perms::owner_all);
+  const fs::path copy = copy_of_row(row.at("format"), source, work.path());
   for (const json& step : row.value("setup", json::array())) carry_out(step, copy);
   const auto before = names_below(work.path());
   const Outcome outcome = identify_in_child(copy / source.filename(), work.path());
@@ -126,13 +135,18 @@ void check_row(const json& row) {
     std::printf("%s %s\n", outcome.opened ? "WARN" : "NO  ", outcome.message.c_str());
 }
 
+std::vector<json> index_rows() {
+  std::vector<json> rows;
+  std::ifstream index(golden_files() / "bad/index.jsonl");
+  for (std::string line; std::getline(index, line);) rows.push_back(json::parse(line));
+  return rows;
+}
+
 class BadFiles : public testing::TestWithParam<std::string> {};
 
 TEST_P(BadFiles, AreRefusedInOneClearSentence) {
-  std::ifstream index(golden_files() / "bad/index.jsonl");
   int rows = 0;
-  for (std::string line; std::getline(index, line);) {
-    const json row = json::parse(line);
+  for (const json& row : index_rows()) {
     if (row.at("format") != GetParam()) continue;
     ++rows;
     check_row(row);
@@ -142,9 +156,24 @@ TEST_P(BadFiles, AreRefusedInOneClearSentence) {
   std::printf("%s: %d rows\n", GetParam().c_str(), rows);
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, BadFiles,
-                         testing::Values("safetensors", "safetensors_index", "gguf", "onnx", "config_json",
-                                         "tokenizer_json", "sentencepiece", "vocab_txt", "torch", "pickle", "npy"),
+const std::vector<std::string> kFormats = {"safetensors", "safetensors_index", "gguf", "onnx", "config_json",
+                                           "tokenizer_json", "sentencepiece", "vocab_txt", "torch", "pickle", "npy",
+                                           "image", "manifest"};
+
+TEST(BadFilesTable, EveryRowBelongsToOneFormatThatIsRun) {
+  std::map<std::string, int> rows;
+  for (const json& row : index_rows()) ++rows[row.at("format").get<std::string>()];
+  int all = 0;
+  for (const std::string& format : kFormats) {
+    EXPECT_GT(rows[format], 0) << format;
+    all += rows[format];
+    rows.erase(format);
+  }
+  EXPECT_TRUE(rows.empty()) << rows.begin()->first << " is not run";
+  std::printf("%d rows of %zu formats\n", all, kFormats.size());
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, BadFiles, testing::ValuesIn(kFormats),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "engine/plugin/manifest.h"
+#include "engine/io/plugin_manifest.h"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 
 #include "engine/core/version.h"
 #include "engine/io/json.h"
-#include "engine/plugin/library_file.h"
+#include "engine/io/library_file.h"
 
 namespace vitrine::engine {
 namespace {

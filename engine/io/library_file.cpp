@@ -1,4 +1,4 @@
-#include "engine/plugin/library_file.h"
+#include "engine/io/library_file.h"
 
 #include <elf.h>
 
