@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "engine/mixers/attention_statistics.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/ops.h"
 
@@ -32,29 +33,55 @@ class SoftmaxMap final : public MixingMap {
   bool stochastic() const override { return true; }
   Result<Tensor> tile(int batch, int head, std::int64_t r0, std::int64_t r1, std::int64_t c0, std::int64_t c1) const override {
     VITRINE_CHECK(in_range(*this, batch, head, r0, r1, c0, c1));
-    return guard([&] {
-      const InferenceScope no_gradients;
-      const std::int64_t kv = head / (f_.q.size(1) / f_.k.size(1));
-      const Tensor q = to(slice(select(select(f_.q, 0, batch), 0, head), 0, r0, r1), DType::F32);
-      const Tensor k = to(slice(select(select(f_.k, 0, batch), 0, kv), 0, c0, c1), DType::F32);
-      Tensor scores = matmul(q, transpose(k, 0, 1)) * f_.scale;
-      if (f_.bias.defined()) {
-        Tensor b = part_of(part_of(part_of(part_of(f_.bias, 0, batch, batch + 1), 1, head, head + 1), 2, r0, r1), 3, c0, c1);
-        scores = scores + to(select(select(b, 0, 0), 0, 0), DType::F32);
-      }
-      const Tensor lse = unsqueeze(to(slice(select(select(f_.lse, 0, batch), 0, head), 0, r0, r1), DType::F32), 1);
-      Tensor p = exp(scores - lse);
-      if (f_.causal) {
-        const Tensor i = unsqueeze(arange(r1 - r0) + static_cast<double>(r0 + cols() - rows()), 1), j = unsqueeze(arange(c1 - c0) + static_cast<double>(c0), 0);
-        p = masked_fill(p, greater(j, i), 0);
-      }
-      return p;
+    return with_head(batch, head, [&](const HeadScores& scores) -> Result<Tensor> {
+      Tensor out = Tensor::empty({r1 - r0, c1 - c0});
+      pattern_tile(scores, r0, r1, c0, c1, out.data_f32());
+      return out;
     });
+  }
+  Result<HeadStatistics> statistics(int batch, int head, const StatisticsRequest& request, const Progress& progress) const override {
+    VITRINE_CHECK(in_range(*this, batch, head, 0, 0, 0, 0));
+    return with_head(batch, head, [&](const HeadScores& scores) { return attention_statistics(scores, request, progress); });
+  }
+  Result<Overview> overview(int batch, int head, const OverviewRequest& request, const Progress& progress) const override {
+    VITRINE_CHECK(in_range(*this, batch, head, 0, 0, 0, 0));
+    return with_head(batch, head, [&](const HeadScores& scores) { return attention_overview(scores, request, progress); });
   }
   Tensor values() const override { return repeat_interleave(f_.v, f_.q.size(1) / f_.v.size(1), 1); }
   Tensor output() const override { return f_.z; }
 
  private:
+  /// One head as plain memory; copies what is not float32 and contiguous already.
+  template <typename F>
+  auto with_head(int batch, int head, F&& f) const -> decltype(f(HeadScores())) {
+    std::vector<Tensor> kept;
+    HeadScores scores;
+    const auto made = guard([&] {
+      const InferenceScope no_gradients;
+      const auto plain = [&](const Tensor& x, std::int64_t h) {
+        kept.push_back(contiguous(to(select(select(x, 0, batch), 0, h), DType::F32)));
+        return kept.back().data_f32();
+      };
+      scores.q = plain(f_.q, head);
+      scores.k = plain(f_.k, head / (f_.q.size(1) / f_.k.size(1)));
+      scores.lse = plain(f_.lse, head);
+      scores.rows = rows();
+      scores.cols = cols();
+      scores.d = f_.q.size(3);
+      scores.scale = static_cast<float>(f_.scale);
+      scores.causal = f_.causal;
+      if (!f_.bias.defined()) return 0;
+      const Tensor bias = part_of(part_of(f_.bias, 0, batch, batch + 1), 1, head, head + 1);
+      kept.push_back(contiguous(to(select(select(bias, 0, 0), 0, 0), DType::F32)));
+      scores.bias = kept.back().data_f32();
+      scores.bias_col = kept.back().size(1) == 1 ? 0 : 1;
+      scores.bias_row = kept.back().size(0) == 1 ? 0 : kept.back().size(1);
+      return 0;
+    });
+    if (!made) return tl::unexpected(made.error());
+    return f(scores);
+  }
+
   AttentionFactors f_;
 };
 

@@ -8,17 +8,6 @@ namespace vitrine::plugins {
 
 namespace {
 
-/// Largest absolute cell of each block, so that a single bright cell never vanishes.
-void pool_into(const std::vector<float>& map, std::int64_t rows, std::int64_t cols, std::int64_t size_r, std::int64_t size_c, float* out) {
-  std::fill(out, out + size_r * size_c, 0.F);
-  for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t c = 0; c < cols; ++c) {
-      float& cell = out[r * size_r / rows * size_c + c * size_c / cols];
-      const float v = map[static_cast<std::size_t>(r * cols + c)];
-      if (std::abs(v) > std::abs(cell)) cell = v;
-    }
-}
-
 /// More maps than can be looked at (a state space has one a channel) are averaged in groups of neighbours.
 constexpr int kMostThumbnails = 24;
 
@@ -41,15 +30,21 @@ Result<Report> grid(const AnalysisRequest& request) {
     VITRINE_CHECK(request.progress.step(static_cast<double>(m.layer) / tower->layers, m.site));
     const int groups = std::min(m.heads, shown), per = (m.heads + groups - 1) / groups;
     for (int g = 0; g < groups; ++g) {
-      std::vector<float> sum;
+      float* cells = values.data() + (static_cast<std::int64_t>(m.layer) * shown + g) * r * c;
+      std::fill(cells, cells + r * c, 0.F);
+      const MixingMap& map = *it->second;
+      const OverviewRequest part{0, map.rows(), 0, map.cols(), std::min(r, map.rows()), std::min(c, map.cols())};
       int counted = 0;
       for (int h = g * per; h < std::min(m.heads, (g + 1) * per); h += std::max(1, per / 4), ++counted) {
-        VITRINE_TRY(const auto one, whole_map(*it->second, 0, h));
-        if (sum.empty()) sum.assign(one.size(), 0.F);
-        for (std::size_t i = 0; i < one.size(); ++i) sum[i] += per > 1 ? std::abs(one[i]) : one[i];
+        VITRINE_TRY(const Overview one, map.overview(0, h, part, request.progress.silent()));
+        // Maps of later stages may have fewer cells than the thumbnail; each then fills several.
+        for (std::int64_t y = 0; y < r; ++y)
+          for (std::int64_t x = 0; x < c; ++x) {
+            const float v = one.most[static_cast<std::size_t>(y * one.rows / r * one.cols + x * one.cols / c)];
+            cells[y * c + x] += per > 1 ? std::abs(v) : v;
+          }
       }
-      for (auto& v : sum) v /= static_cast<float>(std::max(1, counted));
-      pool_into(sum, it->second->rows(), it->second->cols(), r, c, values.data() + (static_cast<std::int64_t>(m.layer) * shown + g) * r * c);
+      for (std::int64_t i = 0; i < r * c; ++i) cells[i] /= static_cast<float>(std::max(1, counted));
     }
     if (per > 1) report.notes["groups"] = "each thumbnail is the mean magnitude of up to 4 of " + std::to_string(per) + " neighbouring channels";
   }

@@ -1,44 +1,16 @@
 #include "plugins/analyses/head_stats.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
+#include <numeric>
 
-#include "engine/measure/statistics.h"
 
 namespace vitrine::plugins {
 
 namespace {
 
-/// Distance of two positions: Euclidean between patches, otherwise in tokens.
-double distance_between(std::int64_t a, std::int64_t b, const PatchGrid* grid) {
-  if (!grid || grid->cols == 0) return static_cast<double>(std::abs(a - b));
-  if (a < grid->offset || b < grid->offset) return 0;
-  const double dy = static_cast<double>((a - grid->offset) / grid->cols - (b - grid->offset) / grid->cols);
-  const double dx = static_cast<double>((a - grid->offset) % grid->cols - (b - grid->offset) % grid->cols);
-  return std::sqrt(dx * dx + dy * dy);
-}
-
-void add_head(HeadStats& stats, std::size_t at, const std::vector<float>& map, std::int64_t rows, std::int64_t cols, const PatchGrid* grid) {
-  double h = 0, d = 0, first = 0, top = 0;
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const std::span<const float> row(map.data() + r * cols, static_cast<std::size_t>(cols));
-    double mass = 0;
-    for (std::int64_t c = 0; c < cols; ++c) mass += std::abs(row[static_cast<std::size_t>(c)]);
-    const double scale = mass > 0 ? 1 / mass : 0;
-    for (std::int64_t c = 0; c < cols; ++c) {
-      const double p = std::abs(row[static_cast<std::size_t>(c)]) * scale;
-      if (p > 0) h -= p * std::log(p);
-      d += p * distance_between(r, c, grid);
-    }
-    first += std::abs(row[0]) * scale;
-    top += *std::max_element(row.begin(), row.end()) * scale;
-  }
-  const double n = static_cast<double>(std::max<std::int64_t>(1, rows));
-  stats.entropy[at] = static_cast<float>(h / n);
-  stats.distance[at] = static_cast<float>(d / n);
-  stats.first_token[at] = static_cast<float>(first / n);
-  stats.confidence[at] = static_cast<float>(top / n);
+float mean(const std::vector<float>& values) {
+  return static_cast<float>(std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(std::max<std::size_t>(1, values.size())));
 }
 
 Result<Report> run_head_stats(const AnalysisRequest& request) {
@@ -71,11 +43,18 @@ Result<HeadStats> head_stats(const AnalysisRequest& request, const TowerInfo& to
     auto it = run.maps.find(m.site);
     if (it == run.maps.end()) continue;
     const MixingMap& map = *it->second;
-    const PatchGrid* grid = input && input->grid && map.rows() == input->grid->offset + input->grid->rows * input->grid->cols ? &*input->grid : nullptr;
+    StatisticsRequest wanted{.columns = false};
+    if (input && input->grid && map.rows() == input->grid->offset + input->grid->rows * input->grid->cols && input->grid->cols > 0)
+      wanted.grid = {input->grid->offset, input->grid->rows, input->grid->cols};
+    wanted.key_sets.emplace_back(static_cast<std::size_t>(map.cols()), 0.0F)[0] = 1;
     for (int h = 0; h < m.heads; ++h) {
       VITRINE_CHECK(request.progress.step(static_cast<double>(m.layer) / tower.layers, m.site));
-      VITRINE_TRY(const auto values, whole_map(map, 0, h));
-      add_head(stats, static_cast<std::size_t>(m.layer * stats.heads + h), values, map.rows(), map.cols(), grid);
+      VITRINE_TRY(const HeadStatistics head, map.statistics(0, h, wanted, request.progress.silent()));
+      const auto at = static_cast<std::size_t>(m.layer * stats.heads + h);
+      stats.entropy[at] = mean(head.entropy);
+      stats.distance[at] = mean(head.distance);
+      stats.first_token[at] = mean(head.mass[0]);
+      stats.confidence[at] = mean(head.top);
     }
   }
   return stats;
