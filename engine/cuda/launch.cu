@@ -7,29 +7,29 @@ namespace {
 
 CudaStatus status_of(cudaError_t code) { return {static_cast<int>(code), cudaGetErrorString(code)}; }
 
-__global__ void attention_tile_kernel(const AttentionTile tile) {
-  __shared__ AttentionTileShared shared;
-  const int bx = static_cast<int>(blockIdx.x), by = static_cast<int>(blockIdx.y);
-  const int tx = static_cast<int>(threadIdx.x), ty = static_cast<int>(threadIdx.y);
-  float sum = 0;
-  for (int depth = 0; depth < tile.d_head; depth += kDepthStep) {
-    attention_tile_load(tile, shared, bx, by, tx, ty, depth);
-    __syncthreads();
-    sum = attention_tile_dot(shared, tx, ty, sum);
-    __syncthreads();
-  }
-  attention_tile_store(tile, bx, by, tx, ty, sum);
+template <typename Program>
+__global__ void run_program(const Program program) {
+  __shared__ typename Program::Shared shared;
+  DeviceBlock<typename Program::Shared, typename Program::State> block(shared);
+  program.run(block);
 }
 
-unsigned blocks_for(std::int64_t count) { return static_cast<unsigned>((count + kTileSide - 1) / kTileSide); }
+template <typename Program>
+CudaStatus start(const Program& program, Grid grid, void* stream) {
+  const dim3 blocks(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y));
+  run_program<<<blocks, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(program);
+  return status_of(cudaGetLastError());
+}
 
 }  // namespace
 
-CudaStatus launch_attention_tile(const AttentionTile& tile, void* stream) {
-  const dim3 grid(blocks_for(tile.cols), blocks_for(tile.rows)), block(kTileSide, kTileSide);
-  attention_tile_kernel<<<grid, block, 0, static_cast<cudaStream_t>(stream)>>>(tile);
-  return status_of(cudaGetLastError());
-}
+CudaStatus launch(const AttentionTile& program, Grid grid, void* stream) { return start(program, grid, stream); }
+CudaStatus launch(const RowStatistics& program, Grid grid, void* stream) { return start(program, grid, stream); }
+CudaStatus launch(const ColumnMass& program, Grid grid, void* stream) { return start(program, grid, stream); }
+CudaStatus launch(const PooledOverview& program, Grid grid, void* stream) { return start(program, grid, stream); }
+CudaStatus launch(const CodebookAssignment& program, Grid grid, void* stream) { return start(program, grid, stream); }
+CudaStatus launch(const HeadAblation& program, Grid grid, void* stream) { return start(program, grid, stream); }
+CudaStatus launch(const PackedSoftmax& program, Grid grid, void* stream) { return start(program, grid, stream); }
 
 CudaStatus device_allocate(void** memory, std::size_t bytes) { return status_of(cudaMalloc(memory, bytes)); }
 void device_release(void* memory) { cudaFree(memory); }

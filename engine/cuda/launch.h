@@ -4,6 +4,11 @@
 #include <cstdint>
 
 #include "engine/cuda/attention_tile.h"
+#include "engine/cuda/codebook_assignment.h"
+#include "engine/cuda/head_ablation.h"
+#include "engine/cuda/packed_softmax.h"
+#include "engine/cuda/pooled_overview.h"
+#include "engine/cuda/row_statistics.h"
 
 /// The door between the program and what nvcc compiles: plain pointers and a stream, no C++ library type.
 namespace vitrine::engine::cuda {
@@ -14,9 +19,20 @@ struct CudaStatus {
   const char* message = "";
 };
 
-/// @param tile device pointers
-/// @param stream a cudaStream_t; the work is queued there
-[[nodiscard]] CudaStatus launch_attention_tile(const AttentionTile& tile, void* stream);
+/// Blocks of a launch. CUDA allows 2^31 - 1 in x and 65,535 in y.
+struct Grid {
+  std::int64_t x = 1, y = 1;
+};
+inline constexpr std::int64_t kMostBlocksX = 2147483647, kMostBlocksY = 65535;
+
+/// Queues one kernel with device pointers on `stream` (a cudaStream_t).
+[[nodiscard]] CudaStatus launch(const AttentionTile& program, Grid grid, void* stream);
+[[nodiscard]] CudaStatus launch(const RowStatistics& program, Grid grid, void* stream);
+[[nodiscard]] CudaStatus launch(const ColumnMass& program, Grid grid, void* stream);
+[[nodiscard]] CudaStatus launch(const PooledOverview& program, Grid grid, void* stream);
+[[nodiscard]] CudaStatus launch(const CodebookAssignment& program, Grid grid, void* stream);
+[[nodiscard]] CudaStatus launch(const HeadAblation& program, Grid grid, void* stream);
+[[nodiscard]] CudaStatus launch(const PackedSoftmax& program, Grid grid, void* stream);
 
 [[nodiscard]] CudaStatus device_allocate(void** memory, std::size_t bytes);
 void device_release(void* memory);
