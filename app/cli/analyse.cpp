@@ -49,7 +49,7 @@ Result<int> analyse(Context& context, const AnalyseOptions& options) {
   VITRINE_TRY(const json params, engine::params_from_pairs(analysis.info(), options.settings));
   VITRINE_TRY(const engine::EditList edits, edits_of(options.edits));
   VITRINE_TRY(auto items, items_of(options.input));
-  VITRINE_TRY(const auto model, open_model_of(context, options.model, options.dtype));
+  VITRINE_TRY(const auto model, open_model_of(context, options.model, options.dtype, true));
   VITRINE_CHECK(check_needs(analysis.info(), *model, !items.empty()));
   engine::Workspace workspace(model);
   const std::size_t count = std::max<std::size_t>(1, items.size());

@@ -48,7 +48,7 @@ Result<int> figure(Context& context, FigureOptions options) {
   VITRINE_TRY(const engine::EditList edits, edits_of(options.edits));
   VITRINE_TRY(const auto items, items_of(options.input));
   if (items.size() > 1) return fail(ErrorCode::Usage, fmt::format("expected one input, came {}", items.size()));
-  VITRINE_TRY(const auto model, open_model_of(context, options.model));
+  VITRINE_TRY(const auto model, open_model_of(context, options.model, "fp32", true));
   VITRINE_CHECK(check_needs(analysis.info(), *model, !items.empty()));
   engine::Workspace workspace(model);
   if (!items.empty()) VITRINE_CHECK(workspace.set_input(items.front()));

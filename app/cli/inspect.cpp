@@ -143,29 +143,43 @@ std::string tensors_text(const json& tensors) {
   return text;
 }
 
-Result<int> inspect_model(Context& context, const InspectOptions& options) {
-  const Stopwatch watch;
-  VITRINE_TRY(const auto model, open_model_of(context, options.path));
-  Envelope envelope{"inspect", model_json(*model), json::array(), model_result(*model, options.statistics), nullptr, 0};
+int inspect_model(Context& context, const InspectOptions& options, const engine::Model& model, const Stopwatch& watch) {
+  Envelope envelope{"inspect", model_json(model), json::array(), model_result(model, options.statistics), nullptr, 0};
   envelope.timing_ms = watch.milliseconds();
   if (context.json) context.print(to_json(envelope));
-  else context.print(model_text(*model, envelope.result) + "\n" + tensors_text(envelope.result["tensors"]));
+  else context.print(model_text(model, envelope.result) + "\n" + tensors_text(envelope.result["tensors"]));
   return 0;
 }
 
-Result<int> inspect_file(Context& context, const InspectOptions& options) {
-  const Stopwatch watch;
-  VITRINE_TRY(const engine::FileIdentity identity, engine::identify(options.path));
+std::string list_text(const char* what, const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += fmt::format("  {}  {}\n", what, name);
+  return text;
+}
+
+/// @param model the same weights opened for their tensors, with what keeps them from running; nullptr: no weights
+int inspect_file(Context& context, const InspectOptions& options, const engine::FileIdentity& identity, const engine::Model* model,
+                 const Stopwatch& watch) {
   for (const std::string& warning : identity.warnings) context.note("vitrine: " + options.path + ": " + warning);
   json result = {{"kind", kind_name(identity.kind)}, {"format", identity.format}, {"sentence", identity.sentence},
                  {"details", identity.details}, {"warnings", identity.warnings}};
   if (identity.checkpoint) result["tensors"] = tensors_json(identity.tensors, identity.checkpoint.get(), false);
+  std::string text = identity.sentence + "\n";
+  if (model) {
+    const engine::WeightProblems& problems = model->weight_problems();
+    result["cannot_run"] = model->cannot_run();
+    result["architecture"] = model->spec().architecture;
+    result["missing"] = problems.missing;
+    result["unexpected"] = problems.unexpected;
+    result["wrong_shape"] = problems.wrong_shape;
+    text += fmt::format("  cannot run   {}\n", model->cannot_run()) + list_text("missing     ", problems.missing) +
+            list_text("unexpected  ", problems.unexpected) + list_text("wrong shape ", problems.wrong_shape) + "\n";
+  }
   Envelope envelope{"inspect", nullptr, json::array({options.path}), result, nullptr, watch.milliseconds()};
   if (context.json) {
     context.print(to_json(envelope));
     return 0;
   }
-  std::string text = identity.sentence + "\n";
   if (identity.checkpoint) text += tensors_text(result["tensors"]);
   else if (!identity.details.empty()) text += identity.details.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
   context.print(text);
@@ -174,16 +188,21 @@ Result<int> inspect_file(Context& context, const InspectOptions& options) {
 
 /// A folder, a demo or weights whose architecture is known are models; everything else is a file.
 Result<int> inspect(Context& context, const InspectOptions& options) {
-  if (options.path.starts_with("demo:")) return inspect_model(context, options);
-  auto identity = engine::identify(options.path);
-  if (!identity) return tl::unexpected(std::move(identity.error()));
-  if (identity->kind == engine::FileKind::ModelFolder || identity->kind == engine::FileKind::Weights) {
-    auto opened = inspect_model(context, options);
-    if (opened || opened.error().code == engine::ErrorCode::Cancelled) return opened;
-    // The file is sound, but no architecture is known for it: what it holds is shown all the same.
-    context.note("vitrine: not opened as a model: " + sentence(opened.error()));
+  const Stopwatch watch;
+  if (options.path.starts_with("demo:")) {
+    VITRINE_TRY(const auto model, open_model_of(context, options.path));
+    return inspect_model(context, options, *model, watch);
   }
-  return inspect_file(context, options);
+  VITRINE_TRY(const engine::FileIdentity identity, engine::identify(options.path));
+  if (identity.kind != engine::FileKind::ModelFolder && identity.kind != engine::FileKind::Weights)
+    return inspect_file(context, options, identity, nullptr, watch);
+  const auto model = open_model_of(context, options.path, "fp32", true);
+  if (model) return (*model)->cannot_run().empty() ? inspect_model(context, options, **model, watch)
+                                                   : inspect_file(context, options, identity, model->get(), watch);
+  if (model.error().code == engine::ErrorCode::Cancelled) return tl::unexpected(model.error());
+  // The weights are sound, what lies beside them is not: what they hold is shown all the same.
+  context.note("vitrine: not opened as a model: " + sentence(model.error()));
+  return inspect_file(context, options, identity, nullptr, watch);
 }
 
 }  // namespace

@@ -25,13 +25,18 @@ const engine::PluginSet& plugins() {
 }
 
 engine::Result<std::shared_ptr<const engine::Model>> open_model_of(Context& context, const std::string& model,
-                                                                 const std::string& dtype) {
+                                                                 const std::string& dtype, bool tensors_alone) {
   engine::OpenOptions options;
   options.dtype = dtype == "bf16" ? engine::DType::BF16 : engine::DType::F32;
+  options.tensors_alone = tensors_alone;
   auto opened = engine::open_model(model, options, context.progress());
   if (!opened) return opened;
+  if (!(*opened)->cannot_run().empty()) context.note("vitrine: " + model + ": opened for its tensors, it cannot run: " + (*opened)->cannot_run());
   const engine::WeightProblems& problems = (*opened)->weight_problems();
-  for (const std::string& name : problems.missing) context.note("vitrine: " + model + ": the file lacks " + name);
+  if (!problems.missing.empty())
+    context.note(fmt::format("vitrine: {}: the file lacks {} tensors ({}{})", model, problems.missing.size(), problems.missing.front(),
+                             problems.missing.size() > 1 ? ", ..." : ""));
+  for (const std::string& what : problems.wrong_shape) context.note("vitrine: " + model + ": " + what);
   if (!problems.unexpected.empty())
     context.note(fmt::format("vitrine: {}: {} tensors of the file are not used ({}{})", model, problems.unexpected.size(),
                              problems.unexpected.front(), problems.unexpected.size() > 1 ? ", ..." : ""));
@@ -40,6 +45,7 @@ engine::Result<std::shared_ptr<const engine::Model>> open_model_of(Context& cont
 }
 
 engine::Status check_needs(const engine::AnalysisInfo& info, const engine::Model& model, bool has_input) {
+  VITRINE_CHECK(engine::check_runs(info, model));
   if (info.needs_input && !has_input)
     return fail(ErrorCode::Usage, fmt::format("expected an input (--text, --image, ...) for '{}', came none", info.id));
   if (info.needs_codebooks && model.codebooks().empty())

@@ -26,9 +26,11 @@ namespace vitrine::app {
 [[nodiscard]] const engine::PluginSet& plugins();
 
 /// Opens the MODEL of a command. @param dtype "fp32" or "bf16"
+/// @param tensors_alone as `engine::OpenOptions`
 [[nodiscard]] engine::Result<std::shared_ptr<const engine::Model>> open_model_of(Context& context,
                                                                                const std::string& model,
-                                                                               const std::string& dtype = "fp32");
+                                                                               const std::string& dtype = "fp32",
+                                                                               bool tensors_alone = false);
 
 /// What an analysis needs beyond the request, checked before it runs. @error Usage, InvalidInput
 [[nodiscard]] engine::Status check_needs(const engine::AnalysisInfo& info, const engine::Model& model, bool has_input);

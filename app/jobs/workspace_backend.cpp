@@ -53,6 +53,7 @@ class WorkspaceBackend : public Backend {
       return engine::fail(engine::ErrorCode::InvalidInput, "'" + analysis.info().title + "' needs an input, and none is given");
     VITRINE_CHECK(progress.step(0, analysis.info().title));
     VITRINE_TRY(Slot* slot, slot_for(lane, context, progress));
+    VITRINE_CHECK(engine::check_runs(analysis.info(), slot->workspace->model()));
     return analysis.run({*slot->workspace, context.edits, std::move(checked), progress, partial});
   }
 
@@ -70,7 +71,7 @@ class WorkspaceBackend : public Backend {
       std::lock_guard lock(mutex_);
       if (auto known = models_[name].lock()) return known;
     }
-    VITRINE_TRY(auto opened, engine::open_model(name, {}, progress));
+    VITRINE_TRY(auto opened, engine::open_model(name, {.tensors_alone = true}, progress));
     std::lock_guard lock(mutex_);
     models_[name] = opened;
     return opened;

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "engine/model/model.h"
+
 namespace vitrine::engine {
 namespace {
 
@@ -71,6 +73,11 @@ Json value_from(const ParamInfo& param, const std::string& text) {
 }
 
 }  // namespace
+
+Status check_runs(const AnalysisInfo& info, const Model& model) {
+  if (!info.needs_pass || model.cannot_run().empty()) return {};
+  return fail(ErrorCode::Unsupported, fmt::format("'{}' needs a model that runs, and this one cannot: {}", info.id, model.cannot_run()));
+}
 
 Result<Json> check_params(const AnalysisInfo& info, const Json& given) {
   if (!given.is_object() && !given.is_null())

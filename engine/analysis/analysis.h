@@ -15,6 +15,7 @@
 
 namespace vitrine::engine {
 
+class Model;
 class Workspace;
 
 /// One parameter of an analysis, enough to build a form or check a command line.
@@ -32,6 +33,7 @@ struct AnalysisInfo {
   std::string summary;                  ///< one sentence
   std::string source;                   ///< paper, arXiv id
   std::vector<ParamInfo> params;
+  bool needs_pass = true;               ///< false: it looks at the tensors of the file and works where a model cannot run
   bool needs_input = true;
   bool needs_eval_set = false;
   bool needs_codebooks = false;
@@ -55,6 +57,9 @@ class Analysis {
 };
 
 using AnalysisRegistry = Registry<std::shared_ptr<const Analysis>>;
+
+/// @error Unsupported where the model cannot run and the analysis needs it to
+[[nodiscard]] Status check_runs(const AnalysisInfo& info, const Model& model);
 
 /// Fills in defaults and refuses unknown names, wrong types and values that are not among the choices.
 [[nodiscard]] Result<nlohmann::json> check_params(const AnalysisInfo& info, const nlohmann::json& given);

@@ -104,6 +104,15 @@ Opened open_folder(const fs::path& folder) {
 
 }  // namespace
 
+Status Checkpoint::read_f32_range(const TensorEntry& entry, std::uint64_t begin, std::span<float> out) const {
+  const auto count = static_cast<std::uint64_t>(entry.numel());
+  if (begin > count || out.size() > count - begin)
+    return fail(ErrorCode::ShapeMismatch, fmt::format("'{}' has {} values, asked for are {} from {} on", printable(entry.name), count, out.size(), begin));
+  VITRINE_TRY(const auto whole, read_f32(entry));
+  std::copy_n(whole.begin() + static_cast<std::ptrdiff_t>(begin), out.size(), out.begin());
+  return {};
+}
+
 Result<std::shared_ptr<const Checkpoint>> open_checkpoint(const std::filesystem::path& path) {
   std::error_code problem;
   const auto status = fs::status(path, problem);

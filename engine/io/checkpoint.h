@@ -44,6 +44,10 @@ class Checkpoint {
   [[nodiscard]] virtual Result<std::vector<float>> read_f32(const TensorEntry& entry) const = 0;
   /// The same into memory of the caller's, `entry.numel()` floats.
   [[nodiscard]] virtual Status read_f32_into(const TensorEntry& entry, std::span<float> out) const = 0;
+  /// `out.size()` values from value `begin` on, in row-major order: for tensors that are looked at piece by piece.
+  /// @error ShapeMismatch outside the tensor
+  /// @cost  the piece alone where the bytes are mapped; the whole tensor for a view that is put together on reading
+  [[nodiscard]] virtual Status read_f32_range(const TensorEntry& entry, std::uint64_t begin, std::span<float> out) const;
   /// The stored bytes, mapped; valid as long as the checkpoint.
   [[nodiscard]] virtual Result<std::span<const std::byte>> bytes(const TensorEntry& entry) const = 0;
   /// What the file says about itself: safetensors __metadata__, GGUF key-values, ONNX producer and opsets.

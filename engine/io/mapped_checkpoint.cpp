@@ -136,6 +136,29 @@ Result<std::vector<float>> MappedCheckpoint::read_f32(const TensorEntry& entry) 
   return values;
 }
 
+Status MappedCheckpoint::read_f32_range(const TensorEntry& entry, std::uint64_t begin, std::span<float> out) const {
+  const auto found = index_.find(entry.name);
+  const auto count = static_cast<std::uint64_t>(entry.numel());
+  const bool plain = found != index_.end() && begin <= count && out.size() <= count - begin &&
+                     sources_[found->second].strides.empty() && !sources_[found->second].big_endian &&
+                     sources_[found->second].no_values.empty() && sources_[found->second].codec->decode != nullptr;
+  if (!plain) return Checkpoint::read_f32_range(entry, begin, out);
+  const Codec& codec = *sources_[found->second].codec;
+  VITRINE_TRY(const auto stored, bytes(entry));
+  const auto* from = reinterpret_cast<const std::uint8_t*>(stored.data());
+  // Whole blocks are decoded; only the first may begin before what is asked for.
+  const std::uint64_t block = codec.block_values, before = begin % block;
+  std::size_t done = 0;
+  if (before != 0) {
+    std::vector<float> first(static_cast<std::size_t>(std::min(block, count - (begin - before))));
+    codec.decode(from + begin / block * codec.block_bytes, first.size(), first.data());
+    done = std::min<std::size_t>(out.size(), first.size() - before);
+    std::copy_n(first.begin() + static_cast<std::ptrdiff_t>(before), done, out.begin());
+  }
+  if (done < out.size()) codec.decode(from + (begin + done) / block * codec.block_bytes, out.size() - done, out.data() + done);
+  return {};
+}
+
 Result<std::span<const std::byte>> MappedCheckpoint::bytes(const TensorEntry& entry) const {
   const auto found = index_.find(entry.name);
   if (found == index_.end())

@@ -50,6 +50,7 @@ class MappedCheckpoint final : public Checkpoint {
   [[nodiscard]] const TensorEntry* find(const std::string& name) const override;
   [[nodiscard]] Result<std::vector<float>> read_f32(const TensorEntry& entry) const override;
   [[nodiscard]] Status read_f32_into(const TensorEntry& entry, std::span<float> out) const override;
+  [[nodiscard]] Status read_f32_range(const TensorEntry& entry, std::uint64_t begin, std::span<float> out) const override;
   [[nodiscard]] Result<std::span<const std::byte>> bytes(const TensorEntry& entry) const override;
   [[nodiscard]] const nlohmann::json& metadata() const override { return metadata_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const override { return warnings_; }

@@ -226,12 +226,7 @@ Result<NpyArray> read_npy(const std::filesystem::path& path) {
   return array;
 }
 
-Status write_npy(const std::filesystem::path& path, const std::vector<std::int64_t>& shape,
-                 std::span<const float> values) {
-  const auto count = checked_numel({shape.begin(), shape.end()});
-  if (!count || *count != values.size())
-    return fail(ErrorCode::ShapeMismatch,
-                fmt::format("a npy array of {} values does not have the shape given", values.size()));
+std::string npy_preamble(const std::vector<std::int64_t>& shape) {
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (";
   for (const std::int64_t n : shape) header += fmt::format("{},{}", n, shape.size() == 1 ? "" : " ");
   if (shape.size() > 1) header.resize(header.size() - 2);
@@ -241,8 +236,17 @@ Status write_npy(const std::filesystem::path& path, const std::vector<std::int64
   std::string begin("\x93NUMPY\x01\x00", 8);
   begin += static_cast<char>(header.size() & 0xFF);
   begin += static_cast<char>(header.size() >> 8);
+  return begin + header;
+}
+
+Status write_npy(const std::filesystem::path& path, const std::vector<std::int64_t>& shape,
+                 std::span<const float> values) {
+  const auto count = checked_numel({shape.begin(), shape.end()});
+  if (!count || *count != values.size())
+    return fail(ErrorCode::ShapeMismatch,
+                fmt::format("a npy array of {} values does not have the shape given", values.size()));
   VITRINE_TRY(auto file, AtomicFile::create(path));
-  VITRINE_CHECK(file.write(begin + header));
+  VITRINE_CHECK(file.write(npy_preamble(shape)));
   VITRINE_CHECK(file.write(as_text(std::as_bytes(values))));
   return file.commit();
 }

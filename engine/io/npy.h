@@ -44,6 +44,9 @@ struct NpyLayout {
 /// Little- and big-endian floats, integers, booleans; complex numbers are refused.
 [[nodiscard]] Result<NpyArray> read_npy(const std::filesystem::path& path);
 
+/// What stands before the values of a float32, row-major array of version 1.0.
+[[nodiscard]] std::string npy_preamble(const std::vector<std::int64_t>& shape);
+
 /// Writes float32, row-major, version 1.0; whole or not at all.
 /// @error ShapeMismatch, FileMissing
 [[nodiscard]] Status write_npy(const std::filesystem::path& path, const std::vector<std::int64_t>& shape,

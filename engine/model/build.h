@@ -60,6 +60,7 @@ struct Model::Parts {
   std::vector<CodebookInfo> codebooks;
   std::vector<HookInfo> hooks;
   WeightProblems problems;
+  std::string cannot_run;            ///< empty: it runs
   std::shared_ptr<const Tokenizer> tokenizer;
   std::optional<ImagePreprocess> preprocess;
   std::vector<std::string> class_labels;
@@ -69,6 +70,7 @@ struct Model::Parts {
   std::int64_t prepend_id = -1;      ///< put before every text that does not begin with it; -1: nothing
   DType dtype = DType::F32;
   nlohmann::json config;
+  bool own_spec = false;             ///< `config` is Vitrine's own file, with the specification in it
   std::map<std::string, Tensor> weights;   ///< every weight by canonical name; handles, shared with the parts
 };
 

@@ -199,9 +199,11 @@ Result<FileIdentity> folder(const fs::path& path) {
   std::string what = "no configuration";
   if (fs::exists(path / "config.json", problem)) {
     VITRINE_TRY(const json object, read_json_file(path / "config.json"));
-    VITRINE_TRY(auto part, config(object, (path / "config.json").string(), case_class(path)));
-    what = part.sentence;
-    identity.warnings = std::move(part.warnings);
+    auto part = config(object, (path / "config.json").string(), case_class(path));
+    // Weights of an architecture that is not known can still be looked at; a broken configuration is refused.
+    if (!part && part.error().code != ErrorCode::Unsupported) return tl::unexpected(std::move(part.error()));
+    what = part ? part->sentence : "a configuration of an unknown architecture";
+    identity.warnings = part ? std::move(part->warnings) : std::vector{sentence(part.error())};
     identity.details["config"] = object;
   }
   if (fs::exists(path / "tokenizer.json", problem)) {

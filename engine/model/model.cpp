@@ -14,6 +14,7 @@ const std::vector<TowerInfo>& Model::towers() const { return parts_->towers; }
 const std::vector<CodebookInfo>& Model::codebooks() const { return parts_->codebooks; }
 const std::vector<HookInfo>& Model::hooks() const { return parts_->hooks; }
 const WeightProblems& Model::weight_problems() const { return parts_->problems; }
+const std::string& Model::cannot_run() const { return parts_->cannot_run; }
 const Checkpoint& Model::checkpoint() const { return *parts_->checkpoint; }
 const std::shared_ptr<const Tokenizer>& Model::tokenizer() const { return parts_->tokenizer; }
 const std::optional<ImagePreprocess>& Model::preprocess() const { return parts_->preprocess; }

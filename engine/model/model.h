@@ -48,12 +48,14 @@ struct TowerInfo {
 struct WeightProblems {
   std::vector<std::string> missing;      ///< the architecture asks for it, the file lacks it
   std::vector<std::string> unexpected;   ///< in the file, not used
-  std::vector<std::string> wrong_shape;
+  std::vector<std::string> wrong_shape;  ///< "NAME should be [2, 4], it is [4, 2]"
 };
 
 struct OpenOptions {
   DType dtype = DType::F32;          ///< F32 or BF16
   std::optional<std::filesystem::path> config;  ///< instead of the folder's config.json
+  /// A weights file that is sound but cannot run still opens, for its tensors: no towers, and `cannot_run` says why.
+  bool tensors_alone = false;
 };
 
 /// An opened model: specification, weights, tokenizer, preprocessing. Immutable; shared between runs.
@@ -70,6 +72,8 @@ class Model {
   [[nodiscard]] const std::vector<CodebookInfo>& codebooks() const;
   [[nodiscard]] const std::vector<HookInfo>& hooks() const;
   [[nodiscard]] const WeightProblems& weight_problems() const;
+  /// One sentence if the weights can be looked at and nothing more (no towers, no hooks); empty for a model that runs.
+  [[nodiscard]] const std::string& cannot_run() const;
   [[nodiscard]] const Checkpoint& checkpoint() const;
   [[nodiscard]] const std::shared_ptr<const Tokenizer>& tokenizer() const;   ///< may be null
   [[nodiscard]] const std::optional<ImagePreprocess>& preprocess() const;

@@ -98,6 +98,60 @@ std::string name_of(const std::string& model, const fs::path& path, const json& 
   return fs::is_directory(p) ? p.filename().string() : p.stem().string();
 }
 
+/// The configuration that lies beside the weights, checked. @error one that is broken: it is not guessed around
+Status read_config(const std::string& model, const OpenOptions& options, Model::Parts& parts) {
+  if (const auto own = beside(parts.path, "vitrine.json"); own && !options.config) {
+    VITRINE_TRY(parts.config, read_json_file(*own));
+    parts.own_spec = true;
+    return {};
+  }
+  VITRINE_TRY(parts.config, find_config(parts.path, options, *parts.checkpoint));
+  if (parts.config.is_object() && parts.config.contains("model_type")) {
+    auto checked = check_config(parts.config, model);
+    if (checked) parts.warnings = std::move(*checked);
+    // An architecture that is not known is found out again where the names are asked for, with all that are known.
+    else if (checked.error().code != ErrorCode::Unsupported) return tl::unexpected(std::move(checked.error()));
+  }
+  return {};
+}
+
+/// What the model is made of, by its own file or by the architecture that its configuration or tensors name.
+Result<Expanded> expand(Model::Parts& parts) {
+  if (parts.own_spec) {
+    Expanded own;
+    VITRINE_TRY(own.spec, spec_from_json(parts.config.value("spec", json::object())));
+    own.weights = parts.config.value("tied", json::object());
+    return own;
+  }
+  VITRINE_TRY(auto match, architectures().match(parts.config, *parts.checkpoint));
+  parts.config = match.config;
+  return expand_architecture(*match.architecture, match.config, *parts.checkpoint);
+}
+
+/// The same weights without a model around them, because of `why`.
+/// @param wanted what was expected of the file; nullptr if nothing is known
+Result<std::shared_ptr<const Model>> tensors_of(const std::string& model, const Model::Parts& failed, const Expanded* wanted,
+                                                const Error& why) {
+  auto parts = std::make_shared<Model::Parts>();
+  parts->path = failed.path;
+  parts->checkpoint = failed.checkpoint;
+  parts->dtype = failed.dtype;
+  parts->config = failed.config;
+  parts->warnings = failed.warnings;
+  parts->cannot_run = why.message;
+  parts->name = name_of(model, parts->path, parts->config);
+  if (wanted) {
+    parts->spec.architecture = wanted->spec.architecture;
+    parts->spec.title = wanted->spec.title;
+    Model::Parts scratch;
+    MappedWeights weights(parts->checkpoint, wanted->weights, wanted->prefixes, parts->dtype, MappedWeights::Read::ShapesAlone);
+    static_cast<void>(build_model(wanted->spec, weights, scratch));
+    parts->problems = {weights.missing(), weights.unused(wanted->ignore), weights.wrong_shape()};
+  }
+  for (const TensorEntry& entry : parts->checkpoint->tensors()) parts->parameters += entry.numel();
+  return std::make_shared<const Model>(std::move(parts));
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Model>> open_model(const std::string& model, const OpenOptions& options, const Progress& progress) {
@@ -114,37 +168,34 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& model, const 
   VITRINE_TRY(parts->checkpoint, open_checkpoint(path));
   parts->path = path;
   parts->dtype = options.dtype;
-  Expanded expanded;
-  if (const auto own = beside(path, "vitrine.json"); own && !options.config) {
-    VITRINE_TRY(parts->config, read_json_file(*own));
-    auto spec = spec_from_json(parts->config.value("spec", json::object()));
-    if (!spec) return in_file(spec.error());
-    expanded.spec = std::move(*spec);
-    expanded.weights = parts->config.value("tied", json::object());
-  } else {
-    VITRINE_TRY(json config, find_config(path, options, *parts->checkpoint));
-    if (config.is_object() && config.contains("model_type")) {
-      VITRINE_TRY(parts->warnings, check_config(config, model));
-    }
-    auto match = architectures().match(config, *parts->checkpoint);
-    if (!match) return in_file(match.error());
-    parts->config = match->config;
-    auto made = expand_architecture(*match->architecture, match->config, *parts->checkpoint);
-    if (!made) return in_file(made.error());
-    expanded = std::move(*made);
-  }
+  VITRINE_CHECK(read_config(model, options, *parts));
+  auto expanded = expand(*parts);
+  if (!expanded) return options.tensors_alone ? tensors_of(model, *parts, nullptr, expanded.error()) : in_file(expanded.error());
   VITRINE_CHECK(progress.step(0.1, "reading weights"));
-  MappedWeights weights(parts->checkpoint, expanded.weights, expanded.prefixes, options.dtype);
-  if (Status built = build_model(expanded.spec, weights, *parts); !built) return in_file(built.error());
+  MappedWeights weights(parts->checkpoint, expanded->weights, expanded->prefixes, options.dtype);
+  if (Status built = build_model(expanded->spec, weights, *parts); !built)
+    return options.tensors_alone ? tensors_of(model, *parts, &*expanded, built.error()) : in_file(built.error());
   weights.done();
   parts->problems.missing = weights.missing();
-  parts->problems.unexpected = weights.unused(expanded.ignore);
+  parts->problems.unexpected = weights.unused(expanded->ignore);
   parts->parameters = weights.parameters();
   parts->name = name_of(model, path, parts->config);
   parts->class_labels = labels_of(parts->config);
   open_companions(path, *parts);
   VITRINE_CHECK(progress.step(1, "opened"));
   return std::make_shared<const Model>(std::move(parts));
+}
+
+Result<std::unique_ptr<MappedWeights>> open_weights(const std::string& model) {
+  Model::Parts parts;
+  parts.path = model;
+  if (model.starts_with("demo:")) {
+    VITRINE_TRY(parts.path, demo_folder(model.substr(5)));
+  }
+  VITRINE_TRY(parts.checkpoint, open_checkpoint(parts.path));
+  VITRINE_CHECK(read_config(model, {}, parts));
+  VITRINE_TRY(const Expanded expanded, expand(parts));
+  return std::make_unique<MappedWeights>(parts.checkpoint, expanded.weights, expanded.prefixes, DType::F32);
 }
 
 fs::path resources_folder() {

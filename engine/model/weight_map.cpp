@@ -1,5 +1,6 @@
 #include "engine/model/weight_map.h"
 
+#include <algorithm>
 #include <cctype>
 
 #include "engine/tensor/guard.h"
@@ -90,10 +91,17 @@ Tensor apply_op(const Tensor& x, const json& op) {
   throw std::invalid_argument("no weight operation '" + name + "'");
 }
 
+/// One value seen at every place: a tensor of any shape that takes no memory.
+Result<Tensor> stand_in(Shape shape) {
+  for (auto& s : shape) s = std::max<std::int64_t>(s, 1);
+  return guard([&] { return expand(zeros({1}), shape); });
+}
+
 }  // namespace
 
-MappedWeights::MappedWeights(std::shared_ptr<const Checkpoint> file, json rules, std::vector<std::string> prefixes, DType dtype)
-    : file_(std::move(file)), rules_(std::move(rules)), prefixes_(std::move(prefixes)), dtype_(dtype) {}
+MappedWeights::MappedWeights(std::shared_ptr<const Checkpoint> file, json rules, std::vector<std::string> prefixes, DType dtype,
+                             Read read)
+    : file_(std::move(file)), rules_(std::move(rules)), prefixes_(std::move(prefixes)), dtype_(dtype), read_(read) {}
 
 const TensorEntry* MappedWeights::entry(const std::string& file_name) const {
   if (const TensorEntry* found = file_->find(file_name)) return found;
@@ -136,8 +144,33 @@ std::optional<MappedWeights::Found> MappedWeights::find(const std::string& name)
 
 bool MappedWeights::has(const std::string& name) const { return find(name).has_value(); }
 
+std::string MappedWeights::wanted_name(const std::string& name) const {
+  for (const auto& [pattern, value] : rules_.items()) {
+    std::map<std::string, std::string> captures;
+    if (!match_name(pattern, name, captures)) continue;
+    const json& first = value.is_array() && !value.empty() ? value[0] : value;
+    const std::string from = first.is_string() ? first.get<std::string>() : first.is_object() ? first.value("from", std::string()) : "";
+    if (from.empty()) break;
+    const std::string plain = fill_name(from, captures);
+    for (const auto& prefix : prefixes_)
+      for (const auto& e : file_->tensors())
+        if (!plain.starts_with(prefix) && e.name.starts_with(prefix)) return prefix + plain;
+    return plain;
+  }
+  return name;
+}
+
+std::string MappedWeights::source_of(const std::string& name) const {
+  const auto found = find(name);
+  return found ? found->entry->name : std::string();
+}
+
 Result<Tensor> MappedWeights::read(const TensorEntry& e, bool keep) {
   if (auto it = whole_.find(e.name); it != whole_.end()) return it->second;
+  if (read_ == Read::ShapesAlone) {
+    used_.insert(e.name);
+    return stand_in(e.shape);
+  }
   VITRINE_TRY(Tensor t, guard([&] { return Tensor::empty(e.shape); }));
   VITRINE_CHECK(file_->read_f32_into(e, std::span<float>(t.data_f32(), static_cast<std::size_t>(t.numel()))));
   if (keep) whole_[e.name] = t;
@@ -148,8 +181,10 @@ Result<Tensor> MappedWeights::read(const TensorEntry& e, bool keep) {
 Result<Tensor> MappedWeights::get(const std::string& name, const Shape& shape) {
   const auto found = find(name);
   if (!found) {
-    missing_.push_back(name);
-    return fail(ErrorCode::FileFormat, "expected the weight '" + name + "' " + shape_text(shape) + ", it is not in the file");
+    const std::string wanted = wanted_name(name);
+    if (std::find(missing_.begin(), missing_.end(), wanted) == missing_.end()) missing_.push_back(wanted);
+    if (read_ == Read::ShapesAlone) return stand_in(shape);
+    return fail(ErrorCode::FileFormat, "expected the weight '" + wanted + "' " + shape_text(shape) + ", it is not in the file");
   }
   const bool plain = found->ops.empty();
   if (plain)
@@ -164,8 +199,13 @@ Result<Tensor> MappedWeights::get(const std::string& name, const Shape& shape) {
                 return x;
               }, ErrorCode::FileFormat));
   Shape resolved;
-  if (!same_shape(shape, t.shape(), resolved))
-    return fail(ErrorCode::FileFormat, "the weight '" + found->entry->name + "' should be " + shape_text(shape) + ", it is " + shape_text(t.shape()));
+  if (!same_shape(shape, t.shape(), resolved)) {
+    const std::string differs = "should be " + shape_text(shape) + ", it is " + shape_text(t.shape());
+    if (read_ == Read::Values) return fail(ErrorCode::FileFormat, "the weight '" + found->entry->name + "' " + differs);
+    wrong_shape_.push_back(found->entry->name + " " + differs);
+    return stand_in(shape);
+  }
+  if (read_ == Read::ShapesAlone) return stand_in(resolved);
   VITRINE_TRY(t, guard([&] { return contiguous(to(reshape(t, resolved), dtype_)); }));
   if (plain) shared_[found->entry->name] = t;
   return t;

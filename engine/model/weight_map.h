@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,7 +23,12 @@ namespace vitrine::engine {
 /// Without a rule a canonical name is its own file name.
 class MappedWeights final : public WeightSource {
  public:
-  MappedWeights(std::shared_ptr<const Checkpoint> file, nlohmann::json rules, std::vector<std::string> prefixes, DType dtype);
+  enum class Read {
+    Values,
+    ShapesAlone,   ///< reads nothing and refuses nothing: what is missing or of another shape is booked and stood in for
+  };
+  MappedWeights(std::shared_ptr<const Checkpoint> file, nlohmann::json rules, std::vector<std::string> prefixes, DType dtype,
+                Read read = Read::Values);
 
   [[nodiscard]] bool has(const std::string& name) const override;
   [[nodiscard]] Result<Tensor> get(const std::string& name, const Shape& shape) override;
@@ -30,13 +36,21 @@ class MappedWeights final : public WeightSource {
   /// File tensors that nothing asked for, without those that match one of `ignore` (patterns as in rules).
   [[nodiscard]] std::vector<std::string> unused(const std::vector<std::string>& ignore) const;
   [[nodiscard]] const std::vector<std::string>& missing() const { return missing_; }
+  [[nodiscard]] const std::vector<std::string>& wrong_shape() const { return wrong_shape_; }
   [[nodiscard]] std::int64_t parameters() const { return parameters_; }
-  /// Forgets the whole tensors kept for slicing.
-  void done() { whole_.clear(); }
+  /// Forgets the tensors kept for slicing and for weights that are tied.
+  void done() {
+    whole_.clear();
+    shared_.clear();
+  }
+  /// Name in the file of what a canonical name stands for; empty if the file lacks it.
+  [[nodiscard]] std::string source_of(const std::string& name) const;
 
  private:
   struct Found { const TensorEntry* entry; nlohmann::json ops; };
   [[nodiscard]] std::optional<Found> find(const std::string& name) const;
+  /// How the file would spell a weight that it lacks; its canonical name where no rule says.
+  [[nodiscard]] std::string wanted_name(const std::string& name) const;
   [[nodiscard]] const TensorEntry* entry(const std::string& file_name) const;
   [[nodiscard]] const TensorEntry* anonymous(const Shape& shape) const;
   [[nodiscard]] Result<Tensor> read(const TensorEntry& entry, bool keep);
@@ -45,12 +59,17 @@ class MappedWeights final : public WeightSource {
   nlohmann::json rules_;
   std::vector<std::string> prefixes_;
   DType dtype_;
+  Read read_;
   std::map<std::string, Tensor> whole_;
   std::map<std::string, Tensor> shared_;     // tied weights are read once
   std::set<std::string> used_;
-  std::vector<std::string> missing_;
+  std::vector<std::string> missing_, wrong_shape_;
   std::int64_t parameters_ = 0;
 };
+
+/// The weights of a MODEL by their canonical names; read one by one as they are asked for, in float32.
+/// @error as `open_model`, for what is needed to know the names
+[[nodiscard]] Result<std::unique_ptr<MappedWeights>> open_weights(const std::string& model);
 
 /// Whether `name` matches `pattern`; captures go to `captures` ("i" -> "3", "*" -> "weight").
 [[nodiscard]] bool match_name(const std::string& pattern, const std::string& name, std::map<std::string, std::string>& captures);

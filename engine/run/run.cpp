@@ -14,6 +14,7 @@ namespace vitrine::engine {
 
 Result<std::shared_ptr<const Run>> run_model(const Model& model, const RunRequest& request, const Progress& progress) {
   const auto begin = std::chrono::steady_clock::now();
+  if (!model.cannot_run().empty()) return fail(ErrorCode::Unsupported, "the model cannot run: " + model.cannot_run());
   VITRINE_TRY(const ResolvedEdits edits, resolve_edits(model, request.edits));
   VITRINE_TRY(const std::vector<int> taps, resolve_taps(model, request.taps));
   auto run = std::make_shared<Run>();

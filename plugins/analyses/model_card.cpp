@@ -31,6 +31,11 @@ void add_file_facts(Table& table, const Model& model) {
     }
   for (const auto& warning : file.warnings()) table.rows.push_back({std::string("warning"), warning});
   for (const auto& warning : model.parts().warnings) table.rows.push_back({std::string("warning"), warning});
+  const auto counted = [&](const char* what, const std::vector<std::string>& names) {
+    if (!names.empty()) table.rows.push_back({std::string(what), fmt::format("{}: {}{}", names.size(), names[0], names.size() > 1 ? ", …" : "")});
+  };
+  counted("missing tensors", model.weight_problems().missing);
+  counted("tensors of another shape", model.weight_problems().wrong_shape);
   if (!model.weight_problems().unexpected.empty())
     table.rows.push_back({std::string("unused tensors"), fmt::format("{}: {}{}", model.weight_problems().unexpected.size(), model.weight_problems().unexpected[0], model.weight_problems().unexpected.size() > 1 ? ", …" : "")});
 }
@@ -42,7 +47,9 @@ Result<Report> card(const AnalysisRequest& request) {
   report.title = model.name();
   report.subtitle = model.spec().title;
   Table table{"model", {{"fact", "", 4}, {"value", "", 6}}, {}};
-  table.rows.push_back({std::string("architecture"), model.spec().title});
+  const bool runs = model.cannot_run().empty();
+  table.rows.push_back({std::string("architecture"), model.spec().title.empty() ? std::string("not known") : model.spec().title});
+  if (!runs) table.rows.push_back({std::string("cannot run"), model.cannot_run()});
   table.rows.push_back({std::string("parameters"), fmt::format("{:.2f} M", static_cast<double>(model.parameter_count()) / 1e6)});
   for (const auto& t : model.towers()) {
     const std::string where_ = t.prefix.empty() ? "" : t.prefix.substr(0, t.prefix.size() - 1) + ": ";
@@ -58,6 +65,11 @@ Result<Report> card(const AnalysisRequest& request) {
   table.rows.push_back({std::string("dtype"), std::string(dtype_name(model.dtype()))});
   add_file_facts(table, model);
   report.tables.push_back(std::move(table));
+  if (!runs) {
+    report.metrics.push_back({"values", static_cast<double>(model.parameter_count()), "", {}});
+    report.verified = {"values counted from the shapes in the file's header", -1, -1, true};
+    return report;
+  }
   RunRequest run;
   if (request.workspace.has_input()) run.inputs = request.workspace.input().tensors;
   VITRINE_TRY(const Forecast f, forecast(model, run));
@@ -73,7 +85,7 @@ Result<Report> card(const AnalysisRequest& request) {
 
 void register_model_card(PluginRegistrar& registrar) {
   AnalysisInfo info{"model_card", "Model card", "What the model is: architecture, size, heads, forecast, and what the file says about itself.", "", {}};
-  info.needs_input = false;
+  info.needs_pass = info.needs_input = false;
   registrar.add(make_analysis(std::move(info), card));
 }
 
