@@ -1,3 +1,4 @@
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
@@ -18,6 +19,7 @@ static void let_waiting_threads_sleep(char** argv) {
 
 int main(int argc, char** argv) {
   let_waiting_threads_sleep(argv);
+  std::signal(SIGXFSZ, SIG_IGN);   // a quota that is used up is an error of the write, not the end of the program
   vitrine::app::WindowOptions window;
   const int code = vitrine::app::cli_main(argc, argv, window);
   if (code >= 0) return code;

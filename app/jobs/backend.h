@@ -11,6 +11,7 @@
 #include "engine/analysis/analysis.h"
 #include "engine/core/error.h"
 #include "engine/core/progress.h"
+#include "engine/model/identify.h"
 #include "engine/report/report.h"
 #include "engine/run/edit.h"
 #include "engine/run/input.h"
@@ -34,6 +35,13 @@ class Backend {
 
   [[nodiscard]] virtual engine::Result<views::ModelState> open(Cursor cursor, const std::string& model,
                                                                const engine::Progress& progress) = 0;
+  /// What can be shown of a large model before its weights are read: its tensors. Asked before `open`.
+  /// @error Unsupported where `open` is as quick
+  [[nodiscard]] virtual engine::Result<views::ModelState> glance(const std::string& /*model*/, const engine::Progress& /*progress*/) {
+    return engine::fail(engine::ErrorCode::Unsupported, "nothing is shown before the model is open");
+  }
+  /// What a file is that is neither a session nor weights by its name. Decodes it.
+  [[nodiscard]] virtual engine::Result<engine::FileIdentity> identify(const std::string& path) { return engine::identify(path); }
   [[nodiscard]] virtual engine::Result<views::InputState> set_input(const RequestContext& context,
                                                                     const engine::Progress& progress) = 0;
   [[nodiscard]] virtual engine::Result<engine::Report> analyse(

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "engine/model/build.h"
 #include "views/panels/samples.h"
 
 namespace vitrine::app {
@@ -43,6 +44,9 @@ views::ModelState model_state(const engine::Model& model) {
   out.path = model.path().string();
   out.architecture = model.spec().title.empty() ? model.spec().architecture : model.spec().title;
   out.dtype = std::string(engine::dtype_name(model.dtype()));
+  out.cannot_run = model.cannot_run();
+  out.warnings = model.checkpoint().warnings();
+  out.warnings.insert(out.warnings.end(), model.parts().warnings.begin(), model.parts().warnings.end());
   out.takes_text = model.takes_text();
   out.takes_image = model.takes_image();
   out.takes_both = out.takes_text && out.takes_image;

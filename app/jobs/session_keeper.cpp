@@ -42,8 +42,11 @@ void SessionKeeper::touched() {
 }
 
 void SessionKeeper::write(const engine::Status& status) {
-  if (status || autosave_broken_) return;
-  autosave_broken_ = true;
+  if (status) return;
+  // The next act tries again with the whole journal in a file of its own.
+  if (autosave_) broken_autosave_ = autosave_->path();
+  autosave_.reset();
+  if (std::exchange(autosave_broken_, true)) return;
   emit autosave_failed(QString::fromStdString("Autosave is off: " + engine::sentence(status.error())));
 }
 
@@ -51,10 +54,12 @@ void SessionKeeper::restart_autosave() {
   autosave_.reset();
   if (folder_.empty() || !autosave_on_) return;
   auto started = Autosave::start(folder_, document_.journal, path_.string());
-  if (started)
-    autosave_ = std::move(*started);
-  else
-    write(engine::Status(engine::fail(started.error())));
+  if (!started) return write(engine::Status(engine::fail(started.error())));
+  autosave_ = std::move(*started);
+  autosave_broken_ = false;
+  if (broken_autosave_.empty()) return;
+  std::error_code ignored;
+  fs::remove(std::exchange(broken_autosave_, {}), ignored);
 }
 
 engine::Result<StepId> SessionKeeper::perform(const Command& command, Cursor cursor) {

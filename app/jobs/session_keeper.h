@@ -63,7 +63,7 @@ class SessionKeeper : public QObject {
   /// Another session: everything starts again.
   void replaced();
   void dirty_changed(bool dirty);
-  /// Autosave does not work; said once.
+  /// Autosave does not work; said once, and again after it has worked in between.
   void autosave_failed(const QString& sentence);
 
  private:
@@ -76,6 +76,7 @@ class SessionKeeper : public QObject {
   SessionDocument document_;
   std::filesystem::path path_, folder_;
   std::unique_ptr<Autosave> autosave_;
+  std::filesystem::path broken_autosave_;   ///< holds what was written before it failed; goes when a whole one is there
   bool dirty_ = false, autosave_on_ = true, autosave_broken_ = false;
 };
 

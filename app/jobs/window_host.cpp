@@ -136,6 +136,8 @@ bool WindowHost::settling() const {
 
 void WindowHost::act(const nlohmann::json& command) {
   emit acted();
+  if (command.is_object() && command.value("do", nlohmann::json()) == "open_model" && command.contains("model") && command["model"].is_string())
+    held_.erase(command["model"].get<std::string>());
   if (command.is_object() && command.contains("panel") && command["panel"].is_string())
     own_view_ = QString::fromStdString(command["panel"].get<std::string>());
   const auto step = keeper_.perform(command, cursor_);
@@ -160,7 +162,7 @@ void WindowHost::follow() {
   follow_views(target);
   if (target.model != wanted_model_) {
     open_wanted(target);
-  } else if (model_ && applied_.model == target.model) {
+  } else if (model_ && !model_->opening && applied_.model == target.model) {
     prepare_wanted(target);
     follow_edits(target);
   }
@@ -184,16 +186,36 @@ void WindowHost::open_wanted(const SessionState& target) {
     if (model_) forget_model();
     return;
   }
+  if (held_.contains(target.model)) {
+    if (model_) forget_model();
+    emit held(QString::fromStdString(target.model));
+    return;
+  }
+  emit opening(QString::fromStdString(target.model));
   client_.submit(
       full(QStringLiteral("@model")), Priority::State, Lane::Prompt,
-      [backend = backend_, cursor = cursor_, name = target.model](const engine::Progress& progress, const EngineClient::Post&) {
+      [backend = backend_, cursor = cursor_, name = target.model, self = this](const engine::Progress& progress, const EngineClient::Post& post) {
+        if (auto first = backend->glance(name, progress))
+          post([self, name, state = std::make_shared<views::ModelState>(std::move(*first))] { self->glanced(std::move(*state), name); });
         return backend->open(cursor, name, progress);
       },
       [this, name = target.model](engine::Result<views::ModelState> state) { opened(std::move(state), name); });
 }
 
+void WindowHost::release(const std::string& model) {
+  if (held_.erase(model) == 0 || wanted_model_ != model) return;
+  wanted_model_.clear();
+  follow();
+}
+
+/// What is shown while the weights are being read.
+void WindowHost::glanced(views::ModelState state, const std::string& model) {
+  if (wanted_model_ == model) show_model(std::move(state), model);
+}
+
 void WindowHost::opened(engine::Result<views::ModelState> state, const std::string& model) {
   if (!state) {
+    if (model_ && model_->opening) forget_model();
     wanted_model_ = applied_.model;
     refuse("open_model", state.error());
     if (keeper_.state(cursor_).model == model) {   // not ours to take back: a session that names it
@@ -203,10 +225,21 @@ void WindowHost::opened(engine::Result<views::ModelState> state, const std::stri
     return;
   }
   client_.cancel_prefix(prefix_);
+  show_model(std::move(*state), model);
+  const SessionState target = keeper_.state(cursor_);
+  if (samples_ && !target.has_input && cursor_ == Cursor::Main && target.model == model)
+    if (const auto sample = sample_input(*model_)) {
+      act(set_input_command(*sample));
+      return;
+    }
+  follow();
+}
+
+void WindowHost::show_model(views::ModelState state, const std::string& model) {
   asked_.clear();
   shown_.clear();
   known_cost_ms_.clear();
-  model_ = std::move(*state);
+  model_ = std::move(state);
   input_.reset();
   wanted_input_.reset();
   const SessionState target = keeper_.state(cursor_);
@@ -219,12 +252,6 @@ void WindowHost::opened(engine::Result<views::ModelState> state, const std::stri
   emit model_changed();
   emit edits_changed();
   emit selection_changed();
-  if (samples_ && !target.has_input && cursor_ == Cursor::Main && target.model == model)
-    if (const auto sample = sample_input(*model_)) {
-      act(set_input_command(*sample));
-      return;
-    }
-  follow();
 }
 
 void WindowHost::prepare_wanted(const SessionState& target) {

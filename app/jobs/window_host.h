@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,11 @@ class WindowHost : public views::Host {
   [[nodiscard]] std::vector<ShownAnalysis> shown() const;
   /// A model or input is being opened.
   [[nodiscard]] bool settling() const;
+  /// Models that are not opened unless somebody asks for them by hand: `held` says so instead.
+  void hold(std::set<std::string> models) { held_ = std::move(models); }
+  [[nodiscard]] bool holds(const std::string& model) const { return held_.contains(model); }
+  /// Opens what is held, if the journal names it.
+  void release(const std::string& model);
   /// Whether a sample input is chosen for a model that is opened without one.
   void set_samples(bool on) { samples_ = on; }
   [[nodiscard]] Cursor cursor() const { return cursor_; }
@@ -60,6 +66,10 @@ class WindowHost : public views::Host {
   void refused(const QString& sentence);
   /// Something was asked for, now: the start of the time until its numbers are on screen.
   void acted();
+  /// The journal names a model that is held.
+  void held(const QString& model);
+  /// The engine is asked to open a model; the process is about to read a file.
+  void opening(const QString& model);
   /// The model that the panels see from now on; before `model_changed`.
   void model_ready(const QString& name);
 
@@ -67,7 +77,9 @@ class WindowHost : public views::Host {
   void follow();
   void open_wanted(const SessionState& target);
   void prepare_wanted(const SessionState& target);
+  void glanced(views::ModelState state, const std::string& model);
   void opened(engine::Result<views::ModelState> state, const std::string& model);
+  void show_model(views::ModelState state, const std::string& model);
   void prepared(engine::Result<views::InputState> state, const engine::InputItem& item);
   void follow_edits(const SessionState& target);
   void follow_views(const SessionState& target);
@@ -97,6 +109,7 @@ class WindowHost : public views::Host {
   std::map<QString, ShownAnalysis> asked_, shown_;
   std::map<std::string, double> known_cost_ms_;
   QStringList visible_;
+  std::set<std::string> held_;
   bool samples_ = true;
 };
 

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -17,6 +18,23 @@ using engine::Progress;
 using engine::Result;
 using engine::Workspace;
 
+constexpr std::uintmax_t kGlanceFrom = 96'000'000;   ///< bytes; less is read before anybody would look
+
+/// Of a file, or of all files of a folder.
+std::uintmax_t bytes_at(const std::filesystem::path& path) {
+  std::error_code ignored;
+  std::uintmax_t bytes = 0;
+  const auto add = [&](const std::filesystem::path& file) {
+    const auto size = std::filesystem::file_size(file, ignored);
+    if (!ignored) bytes += size;
+  };
+  if (!std::filesystem::is_directory(path, ignored)) add(path);
+  else
+    for (std::filesystem::directory_iterator it(path, ignored), end; !ignored && it != end; it.increment(ignored))
+      if (it->is_regular_file(ignored)) add(it->path());
+  return bytes;
+}
+
 /// A workspace of one lane for one cursor. Touched by that lane's thread only.
 struct Slot {
   std::string model;
@@ -35,6 +53,20 @@ class WorkspaceBackend : public Backend {
     views::ModelState state = model_state(*opened);
     state.path = model;
     state.card = card(*slot.workspace, progress);
+    state.tensors = tensors(*slot.workspace, progress);
+    return state;
+  }
+
+  Result<views::ModelState> glance(const std::string& model, const Progress& progress) override {
+    if (model.rfind("demo:", 0) == 0 || bytes_at(model) < kGlanceFrom) return Backend::glance(model, progress);
+    VITRINE_TRY(const auto file, engine::open_checkpoint(model));
+    VITRINE_TRY(const auto opened, engine::tensors_alone(model, file, "its weights are still being read"));
+    Workspace workspace(opened);
+    views::ModelState state = model_state(*opened);
+    state.path = model;
+    state.opening = true;
+    state.card = card(workspace, progress);
+    state.tensors = tensors(workspace, progress);
     return state;
   }
 
@@ -92,12 +124,22 @@ class WorkspaceBackend : public Backend {
   }
 
   engine::Report card(Workspace& workspace, const Progress& progress) const {
-    const auto* analysis = analyses_.find("model_card");
+    return at_once("model_card", workspace, progress).value_or(engine::Report{});
+  }
+
+  std::shared_ptr<const engine::Report> tensors(Workspace& workspace, const Progress& progress) const {
+    auto report = at_once("tensors", workspace, progress);
+    return report ? std::make_shared<const engine::Report>(std::move(*report)) : nullptr;
+  }
+
+  /// An analysis whose answer comes with the model.
+  std::optional<engine::Report> at_once(const char* id, Workspace& workspace, const Progress& progress) const {
+    const auto* analysis = analyses_.find(id);
     if (!analysis) return {};
     auto params = engine::check_params((*analysis)->info(), nlohmann::json::object());
     if (!params) return {};
     auto report = (*analysis)->run({workspace, {}, *params, progress, {}});
-    return report ? std::move(*report) : engine::Report{};
+    return report ? std::optional(std::move(*report)) : std::nullopt;
   }
 
   const engine::AnalysisRegistry& analyses_;

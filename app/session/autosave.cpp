@@ -136,14 +136,21 @@ engine::Result<std::unique_ptr<Autosave>> Autosave::start(const fs::path& folder
     if (fd < 0) return fail_file(ErrorCode::FileMissing, path.string(), std::string("cannot be created: ") + std::strerror(errno));
     ::flock(fd, LOCK_EX | LOCK_NB);
     std::unique_ptr<Autosave> self(new Autosave(path, fd));
-    VITRINE_CHECK(self->append({{"vitrine_autosave", 1}, {"session", session_path}}));
-    for (const auto& [id, step] : journal.steps())
-      if (id != 0) VITRINE_CHECK(self->performed(journal, id));
-    VITRINE_CHECK(self->renamed(journal));
-    VITRINE_CHECK(self->moved(journal));
+    if (auto written = self->write_all(journal, session_path); !written) {
+      self->remove();
+      return tl::unexpected(std::move(written.error()));
+    }
     return self;
   }
   return fail_file(ErrorCode::FileLimit, folder.string(), "holds too many autosaved sessions");
+}
+
+engine::Status Autosave::write_all(const Journal& journal, const std::string& session_path) {
+  VITRINE_CHECK(append({{"vitrine_autosave", 1}, {"session", session_path}}));
+  for (const auto& [id, step] : journal.steps())
+    if (id != 0) VITRINE_CHECK(performed(journal, id));
+  VITRINE_CHECK(renamed(journal));
+  return moved(journal);
 }
 
 Autosave::~Autosave() {
@@ -153,10 +160,16 @@ Autosave::~Autosave() {
 engine::Status Autosave::append(const nlohmann::json& line) {
   if (fd_ < 0) return {};
   const std::string text = line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  const ::off_t before = ::lseek(fd_, 0, SEEK_END);
   for (std::size_t done = 0; done < text.size();) {
     const auto n = ::write(fd_, text.data() + done, text.size() - done);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_file(ErrorCode::FileMissing, path_.string(), std::string("cannot be written: ") + std::strerror(errno));
+    if (n < 0) {
+      const int why = errno;
+      // Half a line would end the replay of all that comes after it.
+      if (before >= 0 && ::ftruncate(fd_, before) != 0) {}
+      return fail_file(ErrorCode::FileMissing, path_.string(), std::string("cannot be written: ") + std::strerror(why));
+    }
     done += static_cast<std::size_t>(n);
   }
   return {};

@@ -37,6 +37,7 @@ class Autosave {
 
  private:
   Autosave(std::filesystem::path path, int fd) : path_(std::move(path)), fd_(fd) {}
+  engine::Status write_all(const Journal& journal, const std::string& session_path);
   engine::Status append(const nlohmann::json& line);
 
   std::filesystem::path path_;

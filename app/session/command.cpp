@@ -143,6 +143,7 @@ std::string describe_input(const json& command) {
 /// "importance" as its tab says it; a panel that is not known here by its id.
 std::string panel_title(std::string id) {
   if (id == "importance") return "Head importance";
+  if (id == "diff") return "Checkpoint diff";
   if (id == "trajectory") return "Trajectories";
   if (!id.empty()) id[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(id[0])));
   return id;

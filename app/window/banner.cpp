@@ -41,8 +41,8 @@ Banner::Banner(QWidget* parent) : QFrame(parent) {
 void Banner::retheme() {
   // The application's: a banner that was never shown still has the palette it was made with.
   const views::Shades s = views::shades(QApplication::palette());
-  const QColor tone = kind_ == Kind::Error ? s.bad : s.accent;
-  mark_->setPixmap(window_icon(kind_ == Kind::Error ? QStringLiteral("warning") : QStringLiteral("clock"), tone).pixmap(18, 18));
+  const QColor tone = kind_ == Kind::Error ? s.bad : kind_ == Kind::Note ? s.warn : s.accent;
+  mark_->setPixmap(window_icon(kind_ == Kind::Offer ? QStringLiteral("clock") : QStringLiteral("warning"), tone).pixmap(18, 18));
   close_->setIcon(window_icon(QStringLiteral("close"), s.muted));
   setStyleSheet(QStringLiteral("#banner { background: %1; border: none; border-left: 3px solid %2; border-bottom: 1px solid %3; }")
                     .arg(s.base.name(), tone.name(), s.line.name()));
@@ -54,6 +54,16 @@ void Banner::show_error(const QString& sentence) {
   button_->hide();
   retheme();
   show();
+}
+
+void Banner::show_note(const QString& sentence) {
+  show_error(sentence);
+  kind_ = Kind::Note;
+  retheme();
+}
+
+void Banner::settle() {
+  if (kind_ == Kind::Error) dismiss();
 }
 
 void Banner::show_offer(const QString& sentence, const QString& button) {

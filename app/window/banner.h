@@ -15,9 +15,13 @@ class Banner : public QFrame {
  public:
   explicit Banner(QWidget* parent = nullptr);
   void show_error(const QString& sentence);
+  /// Something a person must know although all went well: it stays while an input is prepared.
+  void show_note(const QString& sentence);
   /// @param button what the offer is called; pressing it emits `accepted`
   void show_offer(const QString& sentence, const QString& button);
   void dismiss();
+  /// Takes an error away once what was wrong is over; notes and offers stay.
+  void settle();
   [[nodiscard]] QString sentence() const;
   void retheme();
 
@@ -25,7 +29,7 @@ class Banner : public QFrame {
   void accepted();
 
  private:
-  enum class Kind { Error, Offer } kind_ = Kind::Error;
+  enum class Kind { Error, Note, Offer } kind_ = Kind::Error;
   QLabel* mark_;
   QLabel* text_;
   QPushButton* button_;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include <QApplication>
@@ -126,7 +127,8 @@ void MainWindow::show_palette() {
                        row.action->isEnabled(), [action = row.action] { action->trigger(); }});
   for (const auto& [id, analysis] : services_.backend->analyses().entries())
     entries.push_back({QString::fromStdString(analysis->info().title), QStringLiteral("Analysis"), {},
-                       QString::fromStdString(id + " " + analysis->info().summary), host_.model() != nullptr, [this, id = id] {
+                       QString::fromStdString(id + " " + analysis->info().summary),
+                       host_.model() && (!analysis->info().needs_pass || host_.model()->cannot_run.empty()), [this, id = id] {
                          host_.act({{"do", "set_view"}, {"panel", "analyses"}, {"settings", {{"analysis", id}, {"run", false}}}});
                          emit host_.view_changed(QStringLiteral("analyses"));
                          bench_->raise_dock(QStringLiteral("analyses"));
@@ -144,33 +146,61 @@ void MainWindow::show_palette() {
   palette->show();
 }
 
+/// By its name where the name says enough; a file that says no more than "picture" or "text" is looked into first.
 void MainWindow::open_path(const QString& path) {
-  const QString ending = ending_of(path);
-  const auto* model = host_.model();
-  static const QStringList kPictures = {"png", "jpg", "jpeg", "webp", "bmp", "gif"};
-  if (ending == QLatin1String("vitrine")) {
-    open_session(path);
-  } else if (kPictures.contains(ending)) {
-    if (!model || !model->takes_image) {
-      banner_->show_error(QStringLiteral("%1: expected a model that takes pictures, %2").arg(path, model ? QStringLiteral("the open one does not") : QStringLiteral("none is open")));
-      return;
-    }
-    engine::InputItem item = keeper_.state().input;
-    item.image = path.toStdString();
-    host_.act(set_input_command(item));
-  } else if (ending == QLatin1String("txt")) {
-    auto text = read_text(path);
-    if (!text || !model || !model->takes_text) {
-      banner_->show_error(!text ? QString::fromStdString(engine::sentence(text.error()))
-                                : QStringLiteral("%1: expected a model that takes text, %2").arg(path, model ? QStringLiteral("the open one does not") : QStringLiteral("none is open")));
-      return;
-    }
-    engine::InputItem item;
-    item.text = std::move(*text);
-    host_.act(set_input_command(item));
-  } else {
-    open_model(path);
+  static const QStringList kWeights = {"safetensors", "gguf", "onnx", "pt", "pth", "bin", "npz", "npy", "index.json"};
+  const QFileInfo file(path);
+  if (ending_of(path) == QLatin1String("vitrine")) return open_session(path);
+  if (!file.isFile() || kWeights.contains(ending_of(path)) || path.endsWith(QLatin1String(".index.json"))) return open_model(path);
+  if (ending_of(path) == QLatin1String("txt") && host_.model() && host_.model()->takes_text) return take_text(path);
+  client_.submit(
+      QStringLiteral("A:@open"), Priority::State, Lane::Prompt,
+      [backend = services_.backend, name = path.toStdString()](const engine::Progress&, const EngineClient::Post&) { return backend->identify(name); },
+      [this, path](engine::Result<engine::FileIdentity> what) { open_identified(path, std::move(what)); });
+}
+
+void MainWindow::open_identified(const QString& path, engine::Result<engine::FileIdentity> what) {
+  if (!what) return banner_->show_error(QString::fromStdString(engine::sentence(what.error())));
+  QString with;
+  for (std::size_t i = 0; i < std::min<std::size_t>(what->warnings.size(), 4); ++i) with += QStringLiteral("; ") + QString::fromStdString(what->warnings[i]);
+  switch (what->kind) {
+    case engine::FileKind::Weights:
+    case engine::FileKind::ModelFolder:
+    case engine::FileKind::Array: return open_model(path);
+    case engine::FileKind::Session: return open_session(path);
+    case engine::FileKind::Image: return take_picture(path, what->warnings);
+    case engine::FileKind::Job:
+      return banner_->show_note(QStringLiteral("%1 is a batch job; run it with: vitrine batch %1%2").arg(path, with));
+    default: break;
   }
+  banner_->show_note(QStringLiteral("%1: %2; open the folder that it belongs to%3").arg(path, QString::fromStdString(what->sentence), with));
+}
+
+void MainWindow::take_picture(const QString& path, const std::vector<std::string>& warnings) {
+  const auto* model = host_.model();
+  QString with;
+  for (std::size_t i = 0; i < std::min<std::size_t>(warnings.size(), 4); ++i) with += QStringLiteral("; ") + QString::fromStdString(warnings[i]);
+  if (!model || !model->takes_image)
+    return banner_->show_error(QStringLiteral("%1: expected a model that takes pictures, %2%3")
+                                   .arg(path, model ? QStringLiteral("the open one does not") : QStringLiteral("none is open"), with));
+  engine::InputItem item = keeper_.state().input;
+  item.image = path.toStdString();
+  host_.act(set_input_command(item));
+  if (!with.isEmpty()) banner_->show_note(path + QStringLiteral(": ") + with.mid(2));
+}
+
+void MainWindow::take_text(const QString& path) {
+  auto text = read_text(path);
+  if (!text) return banner_->show_error(QString::fromStdString(engine::sentence(text.error())));
+  engine::InputItem item;
+  item.text = std::move(*text);
+  host_.act(set_input_command(item));
+}
+
+void MainWindow::open_at_start(const QString& model, const engine::InputItem& input) {
+  if (!host_.holds(model.toStdString())) return open_model(model, input);
+  offer_held(model);
+  offered_ = [this, model, input] { open_model(model, input); };
 }
 
 void MainWindow::open_model(const QString& model, const engine::InputItem& input) {
@@ -215,12 +245,18 @@ void MainWindow::offer_recovery() {
                           .arg(acts == 1 ? QStringLiteral("act") : QStringLiteral("acts"),
                                QDateTime::fromMSecsSinceEpoch(newest.time_ms).toString(QStringLiteral("d MMMM, HH:mm"))),
                       QStringLiteral("&Continue it"));
+  offered_ = [this] {
+    if (recovered_.empty()) return;
+    Recovered chosen = std::move(recovered_.front());
+    recovered_.clear();
+    keeper_.continue_from(std::move(chosen));
+  };
 }
 
 void MainWindow::ask_open_file() {
   const QString path = QFileDialog::getOpenFileName(
       this, QStringLiteral("Open"), views::last_folder(),
-      QStringLiteral("Everything Vitrine opens (*.vitrine *.safetensors *.gguf *.onnx *.pt *.pth *.bin *.json *.png *.jpg *.jpeg "
+      QStringLiteral("Everything Vitrine opens (*.vitrine *.safetensors *.gguf *.onnx *.pt *.pth *.bin *.npz *.npy *.json *.png *.jpg *.jpeg "
                      "*.webp *.bmp *.gif *.txt);;All files (*)"));
   if (path.isEmpty()) return;
   views::remember_folder_of(path);

@@ -1,5 +1,6 @@
 #include "app/window/main_window.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <QApplication>
@@ -31,7 +32,9 @@ namespace vitrine::app {
 
 MainWindow::MainWindow(WindowServices services, QWidget* parent)
     : QMainWindow(parent), services_(std::move(services)), keeper_(services_.autosave_folder),
-      host_(keeper_, client_, services_.backend, Cursor::Main), actions_(this), settings_(Settings::load()) {
+      host_(keeper_, client_, services_.backend, Cursor::Main), actions_(this), settings_(Settings::load()),
+      safe_(services_.autosave_folder) {
+  host_.hold(safe_.held());
   setObjectName(QStringLiteral("main_window"));
   setAcceptDrops(true);
   setWindowIcon(program_icon());
@@ -184,13 +187,25 @@ void MainWindow::connect_session() {
   connect(&host_, &views::Host::view_changed, this, [this](const QString& panel) {
     if (panel == QLatin1String("analyses")) raise_analysed();
   });
-  connect(&host_, &views::Host::input_changed, banner_, &Banner::dismiss);
+  connect(&host_, &views::Host::input_changed, banner_, &Banner::settle);
+  connect(&host_, &WindowHost::held, this, &MainWindow::offer_held);
+  connect(&host_, &WindowHost::opening, this, [this](const QString& model) { safe_.begin(model.toStdString()); });
+  connect(&client_, &EngineClient::pending_changed, this, &MainWindow::note_rest);
   connect(banner_, &Banner::accepted, this, [this] {
-    if (recovered_.empty()) return;
-    Recovered newest = std::move(recovered_.front());
-    recovered_.clear();
-    keeper_.continue_from(std::move(newest));
+    if (auto act = std::exchange(offered_, nullptr)) act();
   });
+}
+
+/// What was being opened is on the screen with its first numbers: the program did not end over it.
+void MainWindow::note_rest() {
+  if (safe_.begun() && !busy()) safe_.rest();
+}
+
+/// A journal names a model that was being opened at two crashes: it waits for a hand.
+void MainWindow::offer_held(const QString& model) {
+  banner_->show_offer(QStringLiteral("%1 was being opened when the program ended twice, so it is not opened by itself.").arg(model),
+                      QStringLiteral("&Open it all the same"));
+  offered_ = [this, model] { host_.release(model.toStdString()); };
 }
 
 void MainWindow::on_model_changed() {
@@ -205,17 +220,24 @@ void MainWindow::on_model_changed() {
     return;
   }
   banner_->dismiss();
+  if (!model->opening) {
+    QStringList notes;
+    if (!model->cannot_run.empty()) notes << QStringLiteral("Opened for its tensors, it cannot run: %1").arg(QString::fromStdString(model->cannot_run));
+    for (std::size_t i = 0; i < std::min<std::size_t>(model->warnings.size(), 3); ++i) notes << QString::fromStdString(model->warnings[i]);
+    if (model->warnings.size() > 3) notes << QStringLiteral("%1 more warnings are on the model card").arg(model->warnings.size() - 3);
+    if (!notes.isEmpty()) banner_->show_note(QStringLiteral("%1: %2").arg(QString::fromStdString(model->name), notes.join(QStringLiteral("; "))));
+  }
   remember_recent(QString::fromStdString(model->path));
   status_->set_model(QStringLiteral("%1, %2, %3").arg(QString::fromStdString(model->name), QString::fromStdString(model->architecture),
                                                       QString::fromStdString(model->dtype)));
   choose_preset_for_model();
-  check_hash();
+  if (!model->opening) check_hash();
 }
 
 void MainWindow::choose_preset_for_model() {
   const auto* model = host_.model();
   if (preset_chosen_ || !model) return;
-  bench_->apply_preset(!model->codebooks.empty() ? QStringLiteral("Codebook")
+  bench_->apply_preset(!model->cannot_run.empty() ? QStringLiteral("Tensors") : !model->codebooks.empty() ? QStringLiteral("Codebook")
                        : model->takes_image ? QStringLiteral("Image") : QStringLiteral("Text"));
   refresh_actions();
 }

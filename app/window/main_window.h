@@ -13,6 +13,7 @@
 #include "app/jobs/gap_meter.h"
 #include "app/jobs/session_keeper.h"
 #include "app/jobs/window_host.h"
+#include "app/session/safe_start.h"
 #include "app/window/actions.h"
 #include "app/window/frame_clock.h"
 #include "app/window/pages.h"
@@ -39,7 +40,7 @@ struct WindowServices {
   std::shared_ptr<Backend> backend;
   PanelFactory make_panels;
   std::vector<engine::PluginStatus> plugins;
-  std::filesystem::path autosave_folder;   ///< empty: no autosave
+  std::filesystem::path autosave_folder;   ///< empty: no autosave, and no memory of crashes
 };
 
 /// The window: menus, tool bar, docks, journal, status. It owns the session and the engine's client; panels only see
@@ -53,6 +54,8 @@ class MainWindow : public QMainWindow {
   /// A model, a session, or for the open model a text or picture; whatever it is, by its name and content.
   void open_path(const QString& path);
   void open_model(const QString& model, const engine::InputItem& input = {});
+  /// As the program starts: a file that was being opened at two crashes is offered instead.
+  void open_at_start(const QString& model, const engine::InputItem& input);
   void open_session(const QString& path);
   void save_session(const QString& path);
   void save_job(const QString& path);
@@ -96,6 +99,11 @@ class MainWindow : public QMainWindow {
   void refresh_icons();
   void on_model_changed();
   void check_hash();
+  void open_identified(const QString& path, engine::Result<engine::FileIdentity> what);
+  void take_picture(const QString& path, const std::vector<std::string>& warnings);
+  void take_text(const QString& path);
+  void offer_held(const QString& model);
+  void note_rest();
   void on_session_replaced();
   void follow_second();
   void mark_first(bool on);
@@ -131,7 +139,9 @@ class MainWindow : public QMainWindow {
   StatusStrip* status_ = nullptr;
   JournalView* journal_ = nullptr;
   QToolBar* tools_ = nullptr;
+  SafeStart safe_;
   std::vector<Recovered> recovered_;
+  std::function<void()> offered_;       ///< what the button of the banner does
   bool preset_chosen_ = false;          ///< by the user or the session: a model does not change it
   QString preset_before_compare_;
 };

@@ -96,7 +96,7 @@ void open_what_was_asked(MainWindow& window, const WindowOptions& options) {
   if (!options.session.empty())
     window.open_session(QString::fromStdString(options.session));
   else if (!options.model.empty())
-    window.open_model(QString::fromStdString(options.model), options.input);
+    window.open_at_start(QString::fromStdString(options.model), options.input);
   else if (options.screenshot.empty())
     window.offer_recovery();
 }

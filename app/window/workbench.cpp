@@ -20,7 +20,7 @@ const std::vector<LayoutPreset>& layout_presets() {
   static const std::vector<LayoutPreset> kPresets = {
       {"Text",
        {{24, {{"input"}, {"heads", "card"}}, {50, 50}},
-        {46, {{"attention", "trajectory", "analyses"}}, {1}},
+        {46, {{"attention", "trajectory", "analyses", "tensors", "diff"}}, {1}},
         {30, {{"importance", "pruning", "codebook"}, {"journal"}}, {64, 36}}}},
       {"Image",
        {{26, {{"input", "card"}, {"journal"}}, {66, 34}},
@@ -38,6 +38,9 @@ const std::vector<LayoutPreset>& layout_presets() {
        {{40, {{"attention", "heads", "pruning"}, {"input"}}, {58, 42}},
         {40, {{"b_attention", "b_heads", "b_pruning"}, {"b_input"}}, {58, 42}},
         {20, {{"journal"}}, {1}}}},
+      {"Tensors",
+       {{22, {{"card", "input"}, {"journal"}}, {62, 38}},
+        {78, {{"tensors", "diff"}}, {1}}}},
   };
   return kPresets;
 }

@@ -24,7 +24,7 @@ struct LayoutPreset {
   std::vector<Column> columns;
 };
 
-/// Text, Image, Prune, Codebook, Compare.
+/// Text, Image, Prune, Codebook, Compare, Tensors.
 [[nodiscard]] const std::vector<LayoutPreset>& layout_presets();
 
 /// The area of docks. Every dock can be closed, floated, tabbed; a preset puts all of them in their place.

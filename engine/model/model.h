@@ -95,6 +95,11 @@ class Model {
 [[nodiscard]] Result<std::shared_ptr<const Model>> open_model(const std::string& model, const OpenOptions& options = {},
                                                              const Progress& progress = {});
 
+/// The tensors of an opened checkpoint without a model around them. Reads nothing.
+/// @param why what `cannot_run` says
+[[nodiscard]] Result<std::shared_ptr<const Model>> tensors_alone(const std::string& model, std::shared_ptr<const Checkpoint> file,
+                                                                std::string why);
+
 /// Folder of a `demo:NAME` model; searched in $VITRINE_RESOURCES, beside the executable, in the install prefix.
 [[nodiscard]] Result<std::filesystem::path> demo_folder(const std::string& name);
 [[nodiscard]] std::vector<std::string> demo_names();

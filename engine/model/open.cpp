@@ -186,6 +186,13 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& model, const 
   return std::make_shared<const Model>(std::move(parts));
 }
 
+Result<std::shared_ptr<const Model>> tensors_alone(const std::string& model, std::shared_ptr<const Checkpoint> file, std::string why) {
+  Model::Parts parts;
+  parts.path = model;
+  parts.checkpoint = std::move(file);
+  return tensors_of(model, parts, nullptr, Error{ErrorCode::Unsupported, std::move(why), {}, {}, {}});
+}
+
 Result<std::unique_ptr<MappedWeights>> open_weights(const std::string& model) {
   Model::Parts parts;
   parts.path = model;

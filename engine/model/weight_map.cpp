@@ -148,8 +148,9 @@ std::string MappedWeights::wanted_name(const std::string& name) const {
   for (const auto& [pattern, value] : rules_.items()) {
     std::map<std::string, std::string> captures;
     if (!match_name(pattern, name, captures)) continue;
-    const json& first = value.is_array() && !value.empty() ? value[0] : value;
-    const std::string from = first.is_string() ? first.get<std::string>() : first.is_object() ? first.value("from", std::string()) : "";
+    // Of several spellings the last is the one that all others fall back to, such as the other end of a tied weight.
+    const json& last = value.is_array() && !value.empty() ? value.back() : value;
+    const std::string from = last.is_string() ? last.get<std::string>() : last.is_object() ? last.value("from", std::string()) : "";
     if (from.empty()) break;
     const std::string plain = fill_name(from, captures);
     for (const auto& prefix : prefixes_)

@@ -18,10 +18,6 @@ namespace vitrine::plugins {
 /// "[49152, 576]"
 [[nodiscard]] std::string shape_words(const std::vector<std::int64_t>& shape);
 
-/// Whether `name` matches what a person types to search: words that all occur in it, in any case, or a pattern with
-/// `*` and `?` that it fits as a whole. Linear in the name for words; a pattern is matched without backtracking depth.
-[[nodiscard]] bool name_matches(const std::string& name, const std::string& typed);
-
 /// A pooled rectangle as an array [row, col] with the axes' names; infinities become NaN, which is drawn as a hole.
 [[nodiscard]] Array grid_array(const PooledGrid& grid, const SliceView& view, const TensorEntry& entry);
 

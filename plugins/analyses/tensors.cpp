@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/core/name_match.h"
 #include "plugins/analyses/tensor_choice.h"
 
 namespace vitrine::plugins {

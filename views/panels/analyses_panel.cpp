@@ -33,6 +33,7 @@ class AnalysesPanel : public FramedPanel {
   }
 
  protected:
+  bool needs_run() const override { return false; }
   void model_opened() override {
     report_.reset();
     view_->set_report(nullptr);

@@ -41,6 +41,7 @@ class CardPanel : public FramedPanel {
   }
 
  protected:
+  bool needs_run() const override { return false; }
   void model_opened() override {
     report_.reset();
     if (const ModelState* model = host().model()) show(std::make_shared<engine::Report>(model->card));

@@ -204,7 +204,10 @@ void FramedPanel::schedule_refresh() {
     scheduled_ = false;
     if (!stale_ || !in_front()) return;
     stale_ = false;
-    refresh();
+    const ModelState* model = this->host().model();
+    if (!needs_run() || !model || model->cannot_run.empty()) return refresh();
+    drop_all();
+    show_empty(tr("Nothing runs here: %1. The panel Tensors shows what the file holds.").arg(QString::fromStdString(model->cannot_run)));
   });
 }
 

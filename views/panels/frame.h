@@ -48,6 +48,8 @@ class FramedPanel : public Panel {
   QSize sizeHint() const override { return {520, 420}; }
 
  protected:
+  /// Whether there is nothing to show for a file that cannot run; then the panel says so by itself.
+  [[nodiscard]] virtual bool needs_run() const { return true; }
   /// Everything may have changed: ask for what is now needed. Called once per turn of the event loop, only when shown.
   virtual void refresh() = 0;
   /// An answer (also a growing one, `fraction_done < 1`).

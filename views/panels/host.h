@@ -58,6 +58,11 @@ struct CodebookState {
 struct ModelState {
   std::string name, path, architecture;
   std::string dtype = "float32";           ///< of the numbers computed with
+  /// One sentence if only its tensors can be looked at (also while its weights are still being read); empty: it runs.
+  std::string cannot_run;
+  bool opening = false;                    ///< headers are here, the weights are being read
+  std::vector<std::string> warnings;       ///< what a person must see although it opened
+  std::shared_ptr<const engine::Report> tensors;   ///< as the analysis `tensors` gives them; null: not known
   bool takes_text = false, takes_pair = false, takes_image = false, takes_both = false, causal_lm = false;
   bool takes_decoder_text = false;         ///< encoder-decoders
   bool has_eval_set = false;

@@ -19,5 +19,7 @@ namespace vitrine::views {
 [[nodiscard]] std::unique_ptr<Panel> make_trajectory_panel(Host& host);
 [[nodiscard]] std::unique_ptr<Panel> make_analyses_panel(Host& host);
 [[nodiscard]] std::unique_ptr<Panel> make_card_panel(Host& host);
+[[nodiscard]] std::unique_ptr<Panel> make_tensors_panel(Host& host);
+[[nodiscard]] std::unique_ptr<Panel> make_diff_panel(Host& host);
 
 }  // namespace vitrine::views
