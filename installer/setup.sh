@@ -3,6 +3,7 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 deps=${VITRINE_DEPS_DIR:-$root/build/deps}
+package_lists=("$root/installer/packages.txt")
 
 say() { printf '[vitrine] %s\n' "$*" >&2; }
 die() { step=; printf 'vitrine installer: %s\n' "$*" >&2; exit 1; }
@@ -28,7 +29,7 @@ as_root() {
   fi
 }
 
-# Names from packages.txt for this distribution that dpkg does not have; a command found elsewhere counts as installed.
+# Names from the package lists for this distribution that dpkg does not have; a command found elsewhere counts as installed.
 missing_packages() {
   local name ubuntu provides distribution
   distribution=$(. /etc/os-release && echo "${ID:-debian}")
@@ -43,7 +44,7 @@ missing_packages() {
     esac
     if [ -n "$provides" ] && $provides >/dev/null 2>&1; then continue; fi
     echo "$name"
-  done <"$root/installer/packages.txt"
+  done < <(cat "${package_lists[@]}")
 }
 
 cmake_is_new_enough() {

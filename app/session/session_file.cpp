@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "app/session/state.h"
+#include "engine/core/memory.h"
 #include "engine/core/version.h"
 #include "engine/io/json.h"
 
@@ -65,8 +66,10 @@ engine::Status write_session(const std::filesystem::path& path, const SessionDoc
 }
 
 engine::Result<SessionDocument> read_session(const std::filesystem::path& path) {
-  VITRINE_TRY(const json given, engine::read_json_file(path, kMaxSessionBytes));
-  return session_from_json(given, path.string());
+  return engine::within_memory(path.native(), [&]() -> engine::Result<SessionDocument> {
+    VITRINE_TRY(const json given, engine::read_json_file(path, kMaxSessionBytes));
+    return session_from_json(given, path.string());
+  });
 }
 
 }  // namespace vitrine::app

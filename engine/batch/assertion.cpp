@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/io/bytes.h"
+
 namespace vitrine::engine {
 
 namespace {
@@ -35,9 +37,9 @@ class Reader {
   }
   [[nodiscard]] tl::unexpected<Error> wrong(const std::string& expected) {
     skip();
-    const std::string came = at_ < text_.size() ? "'" + text_.substr(at_, 20) + "'" : std::string("the end");
+    const std::string came = at_ < text_.size() ? "'" + printable(text_.substr(at_), 20) + "'" : std::string("the end");
     return fail(ErrorCode::Usage, fmt::format("expected {} in the check '{}', came {} (character {})", expected,
-                                              text_.substr(0, 80), came, at_ + 1));
+                                              printable(text_), came, at_ + 1));
   }
   std::optional<double> number() {
     skip();

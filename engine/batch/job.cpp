@@ -10,6 +10,8 @@
 
 #include "engine/batch/assertion.h"
 #include "engine/batch/inputs.h"
+#include "engine/core/memory.h"
+#include "engine/io/bytes.h"
 #include "engine/io/json.h"
 
 namespace vitrine::engine {
@@ -33,7 +35,7 @@ Status only_keys(const json& object, std::initializer_list<std::string_view> kno
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     std::string names;
     for (auto name : known) names += (names.empty() ? "" : ", ") + std::string(name);
-    return wrong(where, fmt::format("expected {}, came '{}'", names, key.substr(0, 80)));
+    return wrong(where, fmt::format("expected {}, came '{}'", names, printable(key)));
   }
   return {};
 }
@@ -57,7 +59,7 @@ Result<std::string> plain_name(std::string name, const std::string& where) {
                      });
   if (!plain)
     return wrong(where, fmt::format("expected a name of letters, digits, '_', '-' and '.', came '{}'",
-                                    name.substr(0, 80)));
+                                    printable(name)));
   return name;
 }
 
@@ -77,7 +79,7 @@ Result<json> object_at(const json& step, const char* key, const std::string& whe
 Status read_figure_options(const json& step, JobStep& out, const std::string& where) {
   VITRINE_TRY(out.format, text_of(step, "format", where, "svg"));
   if (out.format != "svg" && out.format != "pdf" && out.format != "png")
-    return wrong(where, fmt::format("expected format svg, pdf or png, came '{}'", out.format.substr(0, 20)));
+    return wrong(where, fmt::format("expected format svg, pdf or png, came '{}'", printable(out.format, 20)));
   if (step.contains("width_mm")) {
     const json& width = step["width_mm"];
     if (!width.is_number() || width.get<double>() < 10 || width.get<double>() > 2000)
@@ -132,7 +134,7 @@ Result<JobStep> read_step(const json& step, const EditList& edits, const std::st
     VITRINE_TRY(out.check, text_of(step, "check", where, {}, true));
     if (auto parsed = parse_assertion(out.check); !parsed) return wrong(where, parsed.error().message);
   } else {
-    return wrong(where, fmt::format("expected do: analyse, figure, compress or assert, came '{}'", what.substr(0, 80)));
+    return wrong(where, fmt::format("expected do: analyse, figure, compress or assert, came '{}'", printable(what)));
   }
   VITRINE_TRY(out.name, plain_name(out.name, where));
   std::string fallback = out.name;
@@ -342,11 +344,13 @@ Result<Job> job_from_json(const json& source, const fs::path& folder, const std:
 }
 
 Result<Job> read_job(const fs::path& path) {
-  VITRINE_TRY(auto json, read_json_file(path, kMaxJobBytes));
-  auto job = job_from_json(json, path.parent_path().empty() ? fs::path(".") : path.parent_path(),
-                           path.stem().string());
-  if (!job && job.error().file.empty()) job.error().file = path.string();
-  return job;
+  return within_memory(path.native(), [&]() -> Result<Job> {
+    VITRINE_TRY(auto json, read_json_file(path, kMaxJobBytes));
+    auto job = job_from_json(json, path.parent_path().empty() ? fs::path(".") : path.parent_path(),
+                             path.stem().string());
+    if (!job && job.error().file.empty()) job.error().file = path.string();
+    return job;
+  });
 }
 
 }  // namespace vitrine::engine

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/core/memory.h"
 #include "engine/io/bytes.h"
 #include "engine/io/content.h"
 #include "engine/io/gguf.h"
@@ -114,10 +115,12 @@ Status Checkpoint::read_f32_range(const TensorEntry& entry, std::uint64_t begin,
 }
 
 Result<std::shared_ptr<const Checkpoint>> open_checkpoint(const std::filesystem::path& path) {
-  std::error_code problem;
-  const auto status = fs::status(path, problem);
-  if (!fs::exists(status)) return fail_file(ErrorCode::FileMissing, path.string(), "no such file or folder");
-  return fs::is_directory(status) ? open_folder(path) : open_file(path);
+  return within_memory(path.native(), [&]() -> Opened {
+    std::error_code problem;
+    const auto status = fs::status(path, problem);
+    if (!fs::exists(status)) return fail_file(ErrorCode::FileMissing, path.string(), "no such file or folder");
+    return fs::is_directory(status) ? open_folder(path) : open_file(path);
+  });
 }
 
 }  // namespace vitrine::engine

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/core/memory.h"
 #include "engine/io/bytes.h"
 
 namespace vitrine::engine {
@@ -75,6 +76,7 @@ class GgufReader {
   }
 
   Status spend(std::uint64_t bytes) {
+    ask_memory();
     if (bytes > budget_)
       return refuse("metadata unfolds to more than 160 MB beyond the size of the file (count of array elements)", at_,
                     ErrorCode::FileLimit);

@@ -1,11 +1,12 @@
 #include <cstring>
-#include <fstream>
 #include <string_view>
 
 #include <fmt/format.h>
 
+#include "engine/core/memory.h"
 #include "engine/io/content.h"
 #include "engine/io/image_codecs.h"
+#include "engine/io/mapped_file.h"
 
 namespace vitrine::engine {
 namespace image {
@@ -86,33 +87,32 @@ Result<Image8> decode_image_bytes(std::span<const std::uint8_t> bytes, const std
   if (channels != 1 && channels != 3)
     return fail(ErrorCode::InvalidInput,
                 fmt::format("images have 1 or 3 channels here, not {}", channels));
-  image::Warnings said;
-  auto decoded = decode_any(bytes, said);
-  if (warnings != nullptr) *warnings = std::move(said);
-  if (!decoded) {
-    decoded.error().file = name;
-    return decoded;
-  }
-  return with_channels(*decoded, channels);
+  return within_memory(name, [&]() -> Result<Image8> {
+    image::Warnings said;
+    auto decoded = decode_any(bytes, said);
+    if (warnings != nullptr) *warnings = std::move(said);
+    if (!decoded) {
+      decoded.error().file = name;
+      return decoded;
+    }
+    return with_channels(*decoded, channels);
+  });
 }
 
 Result<Image8> decode_image(const std::filesystem::path& path, int channels,
                             std::vector<std::string>* warnings) {
-  std::error_code code;
-  if (!std::filesystem::is_regular_file(path, code))
-    return fail_file(ErrorCode::FileMissing, path.string(), "there is no such image file");
-  const auto size = std::filesystem::file_size(path, code);
-  if (code)
-    return fail_file(ErrorCode::FileMissing, path.string(), "the image file cannot be read");
-  if (size > kMaxFile)
-    return fail_file(ErrorCode::FileLimit, path.string(),
-                     fmt::format("the image file has {} bytes, the limit is {}", size, kMaxFile));
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
-  std::ifstream in(path, std::ios::binary);
-  in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  if (!in && !bytes.empty())
-    return fail_file(ErrorCode::FileMissing, path.string(), "the image file cannot be read");
-  return decode_image_bytes(bytes, path.string(), channels, warnings);
+  return within_memory(path.native(), [&]() -> Result<Image8> {
+    VITRINE_TRY(const auto file, MappedFile::open(path));
+    if (file->size() > kMaxFile)
+      return fail_file(
+          ErrorCode::FileLimit, path.string(),
+          fmt::format("the image file has {} bytes, the limit is {}", file->size(), kMaxFile));
+    const auto bytes = file->bytes();
+    VITRINE_TRY(auto image, decode_image_bytes({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
+                                               path.string(), channels, warnings));
+    VITRINE_CHECK(file->check_whole());
+    return image;
+  });
 }
 
 }  // namespace vitrine::engine

@@ -8,6 +8,7 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
+#include "engine/core/memory.h"
 #include "engine/io/image_codecs.h"
 
 namespace vitrine::engine::image {
@@ -27,6 +28,7 @@ struct Reader {
   char warning[JMSG_LENGTH_MAX] = {};
   bool ended_early = false;
   bool created = false;
+  bool no_memory = false;
 
   ~Reader() {
     if (created) jpeg_destroy_decompress(&codec);
@@ -38,6 +40,7 @@ Reader* reader_of(j_common_ptr codec) { return static_cast<Reader*>(codec->clien
 void on_error(j_common_ptr codec) {
   Reader* reader = reader_of(codec);
   (*codec->err->format_message)(codec, reader->problem);
+  reader->no_memory = codec->err->msg_code == JERR_OUT_OF_MEMORY;
   std::longjmp(reader->jump, 1);
 }
 
@@ -65,8 +68,8 @@ bool read_header(Reader* reader, const unsigned char* data, unsigned long size) 
   reader->errors.error_exit = on_error;
   reader->errors.emit_message = on_message;
   codec->client_data = reader;
+  reader->created = true;  // whatever it has got when its own creation fails is given back as well
   jpeg_create_decompress(codec);
-  reader->created = true;
   codec->client_data = reader;
   reader->progress.progress_monitor = on_progress;
   codec->progress = &reader->progress;
@@ -131,6 +134,7 @@ tl::unexpected<Error> refuse(const std::string& what) {
 
 /// What libjpeg says, with the byte that it had come to.
 tl::unexpected<Error> refuse(const Reader& reader, Bytes file) {
+  if (reader.no_memory) return fail(out_of_memory({}));
   const std::size_t left = reader.codec.src != nullptr ? reader.codec.src->bytes_in_buffer : file.size();
   return fail_file(ErrorCode::FileFormat, {}, fmt::format("JPEG: {}", reader.problem),
                    file.size() - std::min(left, file.size()));

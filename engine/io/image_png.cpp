@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <png.h>
 
+#include "engine/io/bytes.h"
 #include "engine/io/image_codecs.h"
 
 namespace vitrine::engine::image {
@@ -40,7 +41,7 @@ Result<Chunks> walk(Bytes file, Warnings& warnings) {
     const std::string type(reinterpret_cast<const char*>(file.data()) + at + 4, 4);
     if (length > file.size() - at - 12)
       return fail_file(ErrorCode::FileFormat, {},
-                       fmt::format("PNG: chunk {} says {} bytes, {} are left (truncated)", type,
+                       fmt::format("PNG: chunk '{}' says {} bytes, {} are left (truncated)", printable(type),
                                    length, file.size() - at - 12),
                        at);
     if (count == 0) {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/core/memory.h"
 #include "engine/io/bytes.h"
 #include "engine/io/mapped_file.h"
 
@@ -58,6 +59,7 @@ class JsonParser {
   [[nodiscard]] bool next_is(char c) const { return at_ < text_.size() && text_[at_] == c; }
 
   bool value(json& out, std::size_t depth) {
+    ask_memory();
     if (at_ >= text_.size()) return expected("a value");
     switch (text_[at_]) {
       case '{': return object(out, depth + 1);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/core/memory.h"
 #include "engine/io/bytes.h"
 
 namespace vitrine::engine {
@@ -44,6 +45,7 @@ void decode_strided(const TensorEntry& entry, const TensorSource& source, std::s
 }  // namespace
 
 Status MappedCheckpoint::add(TensorEntry entry, TensorSource source) {
+  ask_memory();
   if (!index_.emplace(entry.name, tensors_.size()).second)
     return fail_file(ErrorCode::FileFormat, entry.file,
                      fmt::format("duplicate: the tensor '{}' stands twice", printable(entry.name)), entry.offset);
@@ -104,7 +106,7 @@ Status MappedCheckpoint::decode(std::size_t index, std::span<float> out) const {
   return source.file ? source.file->check_whole() : Status{};
 }
 
-Status MappedCheckpoint::read_f32_into(const TensorEntry& entry, std::span<float> out) const {
+Status MappedCheckpoint::read_into(const TensorEntry& entry, std::span<float> out) const {
   if (const auto found = index_.find(entry.name); found != index_.end()) return decode(found->second, out);
   const auto alias = transposed_.find(entry.name);
   if (alias == transposed_.end())
@@ -121,6 +123,10 @@ Status MappedCheckpoint::read_f32_into(const TensorEntry& entry, std::span<float
   return {};
 }
 
+Status MappedCheckpoint::read_f32_into(const TensorEntry& entry, std::span<float> out) const {
+  return within_memory(entry.file, [&] { return read_into(entry, out); });
+}
+
 Result<std::vector<float>> MappedCheckpoint::read_f32(const TensorEntry& entry) const {
   const TensorEntry* known = find(entry.name);
   if (known == nullptr)
@@ -128,7 +134,7 @@ Result<std::vector<float>> MappedCheckpoint::read_f32(const TensorEntry& entry) 
   std::vector<float> values;
   try {
     values.resize(static_cast<std::size_t>(known->numel()));
-  } catch (const std::bad_alloc&) {
+  } catch (const std::exception&) {
     return fail(ErrorCode::DoesNotFit, fmt::format("'{}' needs {} bytes of memory as float32", printable(entry.name),
                                                    static_cast<std::uint64_t>(known->numel()) * 4));
   }

@@ -58,6 +58,7 @@ class MappedCheckpoint final : public Checkpoint {
 
  private:
   [[nodiscard]] Status decode(std::size_t index, std::span<float> out) const;
+  [[nodiscard]] Status read_into(const TensorEntry& entry, std::span<float> out) const;
 
   struct Transposed {
     TensorEntry entry;

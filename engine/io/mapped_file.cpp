@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/core/memory.h"
 #include "engine/io/bytes.h"
 
 namespace vitrine::engine {
@@ -100,6 +101,14 @@ Status MappedFile::take_bytes(std::uint64_t size) {
   return {};
 }
 
+std::shared_ptr<const MappedFile> MappedFile::copy_of(std::span<const std::byte> bytes, std::string name) {
+  std::shared_ptr<MappedFile> file(new MappedFile());
+  file->path_ = std::move(name);
+  file->copy_.assign(bytes.begin(), bytes.end());
+  file->bytes_ = file->copy_;
+  return file;
+}
+
 MappedFile::~MappedFile() {
   guard_.reset();
   if (map_ != nullptr) ::munmap(map_, bytes_.size());
@@ -150,8 +159,10 @@ Result<std::filesystem::path> path_inside(const std::filesystem::path& folder, s
     if (part == "..") return refuse("leads outside the folder with '..'");
   std::error_code problem;
   const fs::path base = fs::canonical(folder.empty() ? fs::path(".") : folder, problem);
+  if (problem == std::errc::not_enough_memory) return fail(out_of_memory(folder.native()));
   if (problem) return refuse("is in a folder that cannot be opened");
   const fs::path real = fs::canonical(base / relative, problem);
+  if (problem == std::errc::not_enough_memory) return fail(out_of_memory(folder.native()));
   if (problem) return refuse(fmt::format("is missing: {}", problem.message()));
   if (!is_inside(real, base)) return refuse("is a link that leads outside the folder");
   return real;

@@ -26,6 +26,9 @@ class MappedFile {
   /// Takes a descriptor of a regular file over. @param path what messages call it
   [[nodiscard]] static Result<std::shared_ptr<const MappedFile>> adopt(int descriptor, std::string path);
 
+  /// Bytes from elsewhere than a file, under the name that messages give them.
+  [[nodiscard]] static std::shared_ptr<const MappedFile> copy_of(std::span<const std::byte> bytes, std::string name);
+
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
   ~MappedFile();

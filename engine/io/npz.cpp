@@ -80,7 +80,7 @@ Result<MappedCheckpoint> read_npz(const ZipDirectory& zip) {
     auto added = add_array(std::move(name), bytes, place, out);
     if (!added) {
       added.error().message = fmt::format("member '{}': {}", printable(member.name), added.error().message);
-      return tl::unexpected(std::move(added.error()));
+      return fail(ZipDirectory::in_member(std::move(added.error()), member));
     }
   }
   return out;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/core/memory.h"
 #include "engine/core/version.h"
 #include "engine/io/json.h"
 #include "engine/io/library_file.h"
@@ -201,6 +202,18 @@ class Reader {
   Manifest manifest_;
 };
 
+Result<Manifest> read_at(const fs::path& path, PluginOrigin origin) {
+  std::error_code ignored;
+  const fs::path file = fs::is_directory(path, ignored) ? path / "manifest.json" : path;
+  auto json = read_json_file(file, kMaxManifestBytes);
+  if (!json) {
+    Error error = std::move(json.error());
+    if (error.code != ErrorCode::FileMissing) error.message = "the plugin manifest is not usable JSON: " + error.message;
+    return fail(std::move(error));
+  }
+  return manifest_from_json(std::move(*json), file, origin);
+}
+
 }  // namespace
 
 std::string_view plugin_kind_name(PluginKind kind) {
@@ -213,17 +226,13 @@ std::string_view plugin_kind_name(PluginKind kind) {
 }
 
 Result<Manifest> read_manifest(const fs::path& path, PluginOrigin origin) {
-  std::error_code ignored;
-  const fs::path file = fs::is_directory(path, ignored) ? path / "manifest.json" : path;
-  auto json = read_json_file(file, kMaxManifestBytes);
-  if (!json) {
-    Error error = std::move(json.error());
-    if (error.code != ErrorCode::FileMissing) error.message = "the plugin manifest is not usable JSON: " + error.message;
-    return fail(std::move(error));
-  }
-  if (!json->is_object())
-    return fail_file(ErrorCode::FileFormat, file.string(), std::string("expected a JSON object, came ") + json->type_name());
-  return Reader(std::move(*json), file, origin).read();
+  return within_memory(path.native(), [&] { return read_at(path, origin); });
+}
+
+Result<Manifest> manifest_from_json(Json json, const fs::path& file, PluginOrigin origin) {
+  if (!json.is_object())
+    return fail_file(ErrorCode::FileFormat, file.string(), std::string("expected a JSON object, came ") + json.type_name());
+  return Reader(std::move(json), file, origin).read();
 }
 
 std::vector<fs::path> plugins_in(const fs::path& folder) {

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "engine/core/error.h"
 
 namespace vitrine::engine {
@@ -53,6 +55,10 @@ struct Manifest {
 /// @error FileFormat, FileLimit, FileMissing, Unsupported: one sentence that names the field
 [[nodiscard]] Result<Manifest> read_manifest(const std::filesystem::path& path,
                                              PluginOrigin origin = PluginOrigin::Outside);
+
+/// The same from a manifest that was parsed; `file` is where it lies, its folder the plugin's.
+[[nodiscard]] Result<Manifest> manifest_from_json(nlohmann::json json, const std::filesystem::path& file,
+                                                  PluginOrigin origin = PluginOrigin::Outside);
 
 /// Sentences about folders beside this one whose plugin has the same id: only the first by name is used.
 [[nodiscard]] std::vector<std::string> twins_beside(const Manifest& manifest);

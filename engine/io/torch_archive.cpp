@@ -192,8 +192,10 @@ class TorchZip {
     auto values = read_values(bytes, file_, member.offset, torchscript, pickle);
     if (!values) {
       values.error().message = name + ": " + values.error().message;
-      return fail(std::move(values.error()));
+      return fail(ZipDirectory::in_member(std::move(values.error()), member));
     }
+    if (member.deflated)
+      for (TorchStorage& storage : values->storages) storage.at = member.offset;
     if (pickle.end != bytes.size())
       values->warnings.push_back(fmt::format("{} bytes after STOP in {}", bytes.size() - pickle.end, name));
     std::vector<StoragePlace> places;

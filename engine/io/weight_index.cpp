@@ -10,10 +10,8 @@
 
 namespace vitrine::engine {
 
-Result<MappedCheckpoint> read_weight_index(const std::filesystem::path& index, std::string format,
-                                           const ShardReader& read_shard) {
-  const std::string name = index.string();
-  VITRINE_TRY(const nlohmann::json root, read_json_file(index));
+Result<MappedCheckpoint> join_shards(const nlohmann::json& root, const std::string& name, std::string format,
+                                     const ShardOpener& open_shard, const ShardReader& read_shard) {
   const auto refuse = [&](std::string message) { return fail_file(ErrorCode::FileFormat, name, std::move(message)); };
   if (!root.is_object() || !root.contains("weight_map"))
     return refuse("expected an object with 'weight_map', it has none");
@@ -28,16 +26,11 @@ Result<MappedCheckpoint> read_weight_index(const std::filesystem::path& index, s
   }
   MappedCheckpoint whole(std::move(format));
   whole.add_file(name);
-  std::set<std::filesystem::path> opened;
+  std::set<std::string> opened;
   for (const auto& [shard, tensors] : shards) {
-    auto path = path_inside(index.parent_path(), shard, "shard path");
-    if (!path) {
-      path.error().file = name;
-      return tl::unexpected(std::move(path.error()));
-    }
-    if (!opened.insert(*path).second)
+    VITRINE_TRY(auto file, open_shard(shard));
+    if (!opened.insert(file->path()).second)
       return refuse(fmt::format("the shard '{}' is named in two ways", printable(shard)));
-    VITRINE_TRY(auto file, MappedFile::open(*path));
     VITRINE_TRY(auto part, read_shard(std::move(file)));
     for (const auto& tensor : tensors)
       if (part.find(tensor) == nullptr)
@@ -49,6 +42,18 @@ Result<MappedCheckpoint> read_weight_index(const std::filesystem::path& index, s
     VITRINE_CHECK(whole.absorb(std::move(part)));
   }
   return whole;
+}
+
+Result<MappedCheckpoint> read_weight_index(const std::filesystem::path& index, std::string format,
+                                           const ShardReader& read_shard) {
+  VITRINE_TRY(const nlohmann::json root, read_json_file(index));
+  const auto open_shard = [&](const std::string& shard) -> Result<std::shared_ptr<const MappedFile>> {
+    auto path = path_inside(index.parent_path(), shard, "shard path");
+    if (path) return MappedFile::open(*path);
+    path.error().file = index.string();
+    return tl::unexpected(std::move(path.error()));
+  };
+  return join_shards(root, index.string(), std::move(format), open_shard, read_shard);
 }
 
 }  // namespace vitrine::engine

@@ -40,6 +40,9 @@ class ZipDirectory {
                                                            std::shared_ptr<const std::vector<std::byte>>& room) const;
   /// The CRC-32 of the content is the one that the directory states.
   [[nodiscard]] static bool crc_matches(const ZipMember& member, std::span<const std::byte> content);
+  /// An error about the content of a member whose byte was counted from the member's first: of a deflated one, that
+  /// first byte is all that the file has.
+  [[nodiscard]] static Error in_member(Error error, const ZipMember& member);
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
   [[nodiscard]] const std::shared_ptr<const MappedFile>& file() const { return file_; }
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/core/memory.h"
 #include "engine/io/bytes.h"
 #include "engine/io/content.h"
 #include "engine/io/image.h"
@@ -220,27 +221,7 @@ Result<FileIdentity> folder(const fs::path& path) {
   return identity;
 }
 
-}  // namespace
-
-std::string kind_name(FileKind kind) {
-  switch (kind) {
-    case FileKind::ModelFolder: return "a model folder";
-    case FileKind::Weights: return "model weights";
-    case FileKind::Config: return "a model configuration";
-    case FileKind::Tokenizer: return "a tokenizer";
-    case FileKind::Vocabulary: return "a vocabulary";
-    case FileKind::Preprocessor: return "an image preprocessing configuration";
-    case FileKind::Image: return "an image";
-    case FileKind::Array: return "an array";
-    case FileKind::PluginManifest: return "a plugin manifest";
-    case FileKind::Session: return "a Vitrine session";
-    case FileKind::Job: return "a Vitrine batch job";
-    case FileKind::Report: return "a Vitrine report";
-  }
-  return "a file";
-}
-
-Result<FileIdentity> identify(const fs::path& path) {
+Result<FileIdentity> identify_at(const fs::path& path) {
   std::error_code problem;
   const auto status = fs::status(path, problem);
   if (!fs::exists(status)) return fail_file(ErrorCode::FileMissing, path.string(), "no such file or folder");
@@ -264,6 +245,30 @@ Result<FileIdentity> identify(const fs::path& path) {
   if (content == Content::Empty && !weights_name && !torch_name)
     return fail_file(ErrorCode::FileFormat, path.string(), "the file is empty", 0);
   return weights(path);
+}
+
+}  // namespace
+
+std::string kind_name(FileKind kind) {
+  switch (kind) {
+    case FileKind::ModelFolder: return "a model folder";
+    case FileKind::Weights: return "model weights";
+    case FileKind::Config: return "a model configuration";
+    case FileKind::Tokenizer: return "a tokenizer";
+    case FileKind::Vocabulary: return "a vocabulary";
+    case FileKind::Preprocessor: return "an image preprocessing configuration";
+    case FileKind::Image: return "an image";
+    case FileKind::Array: return "an array";
+    case FileKind::PluginManifest: return "a plugin manifest";
+    case FileKind::Session: return "a Vitrine session";
+    case FileKind::Job: return "a Vitrine batch job";
+    case FileKind::Report: return "a Vitrine report";
+  }
+  return "a file";
+}
+
+Result<FileIdentity> identify(const fs::path& path) {
+  return within_memory(path.native(), [&] { return identify_at(path); });
 }
 
 }  // namespace vitrine::engine

@@ -12,6 +12,9 @@
 
 #include <fmt/format.h>
 
+#include "engine/io/bytes.h"
+#include "engine/io/json.h"
+
 namespace vitrine::engine {
 namespace {
 
@@ -59,20 +62,29 @@ bool wait_readable(int fd, std::chrono::milliseconds limit) {
   return wait_for(fd, POLLIN, std::chrono::steady_clock::now() + limit).has_value();
 }
 
-Result<Frame> read_frame(int fd, Deadline deadline) {
-  Lengths lengths{};
-  VITRINE_CHECK(read_all(fd, reinterpret_cast<char*>(lengths.data()), sizeof lengths, deadline));
+Result<FrameLengths> frame_lengths(std::string_view bytes) {
+  if (bytes.size() != kFrameLengths) return fail(ErrorCode::FileFormat, "expected the two lengths of a message");
+  const Lengths lengths{load_le<std::uint64_t>(bytes.data()), load_le<std::uint64_t>(bytes.data() + 8)};
   if (lengths[0] > kMaxFrameHead || lengths[1] > kMaxFrameBody)
     return fail(ErrorCode::FileLimit, fmt::format("expected a message of at most {} + {} bytes, came {} + {}", kMaxFrameHead,
                                                   kMaxFrameBody, lengths[0], lengths[1]));
-  std::string head(lengths[0], '\0');
-  Frame frame;
-  frame.body.resize(lengths[1]);
+  return FrameLengths{lengths[0], lengths[1]};
+}
+
+Result<Frame> frame_of(std::string_view head, std::string body) {
+  VITRINE_TRY(auto json, parse_json(head, "message"));
+  if (!json.is_object()) return fail(ErrorCode::FileFormat, "expected a JSON object from the plugin's process");
+  return Frame{std::move(json), std::move(body)};
+}
+
+Result<Frame> read_frame(int fd, Deadline deadline) {
+  std::array<char, kFrameLengths> lengths{};
+  VITRINE_CHECK(read_all(fd, lengths.data(), lengths.size(), deadline));
+  VITRINE_TRY(const FrameLengths sizes, frame_lengths({lengths.data(), lengths.size()}));
+  std::string head(sizes.head, '\0'), body(sizes.body, '\0');
   VITRINE_CHECK(read_all(fd, head.data(), head.size(), deadline));
-  VITRINE_CHECK(read_all(fd, frame.body.data(), frame.body.size(), deadline));
-  frame.head = Json::parse(head, nullptr, false);
-  if (!frame.head.is_object()) return fail(ErrorCode::FileFormat, "expected a JSON object from the plugin's process");
-  return frame;
+  VITRINE_CHECK(read_all(fd, body.data(), body.size(), deadline));
+  return frame_of(head, std::move(body));
 }
 
 Status write_frame(int fd, const Frame& frame, Deadline deadline) {

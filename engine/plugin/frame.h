@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -25,6 +26,19 @@ using Deadline = std::chrono::steady_clock::time_point;
 
 /// Whether something can be read within this time (also the end of the stream).
 [[nodiscard]] bool wait_readable(int fd, std::chrono::milliseconds limit);
+
+/// Bytes of the two lengths before a frame.
+inline constexpr std::size_t kFrameLengths = 16;
+
+/// How long head and body are, from the `kFrameLengths` bytes before them.
+/// @error FileLimit if either is above its limit
+struct FrameLengths {
+  std::size_t head = 0, body = 0;
+};
+[[nodiscard]] Result<FrameLengths> frame_lengths(std::string_view bytes);
+/// A frame from its parts.
+/// @error FileFormat if the head is no JSON object; FileLimit if it is nested more than 64 levels deep
+[[nodiscard]] Result<Frame> frame_of(std::string_view head, std::string body);
 
 /// Reads one frame from a stream socket: two little-endian 64-bit lengths, head, body. Nothing is allocated before both lengths
 /// are within the limits.

@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/io/bytes.h"
+
 namespace vitrine::engine {
 
 using nlohmann::json;
@@ -18,7 +20,7 @@ constexpr std::pair<const char*, EditOp> kOps[] = {
 
 Result<EditOp> op_named(const std::string& name) {
   for (const auto& [key, op] : kOps) if (name == key) return op;
-  return fail(ErrorCode::Usage, "no edit operation '" + name + "'; there are: zero, mean, resample, scale, replace, add, force_code, drop, quantise");
+  return fail(ErrorCode::Usage, "no edit operation '" + printable(name) + "'; there are: zero, mean, resample, scale, replace, add, force_code, drop, quantise");
 }
 
 std::string op_name(EditOp op) {
@@ -45,7 +47,7 @@ std::string trimmed(const std::string& text) {
 /// `head:text.2.1=zero`: kind, an optional tower, numbers, operation.
 Result<Edit> short_form(const std::string& piece) {
   const auto wrong = [&](const std::string& what) {
-    return fail(ErrorCode::Usage, "edit '" + piece + "': " + what + "; expected for example head:5.1=zero, mlp:3=mean, attn:3=zero, layer:7=drop, neuron:4.113=zero, code:2.0.57=force");
+    return fail(ErrorCode::Usage, "edit '" + printable(piece) + "': " + what + "; expected for example head:5.1=zero, mlp:3=mean, attn:3=zero, layer:7=drop, neuron:4.113=zero, code:2.0.57=force");
   };
   const std::size_t colon = piece.find(':'), equals = piece.rfind('=');
   if (colon == std::string::npos || equals == std::string::npos || equals < colon) return wrong("not of the form kind:place=operation");
@@ -54,7 +56,7 @@ Result<Edit> short_form(const std::string& piece) {
   std::string operation = piece.substr(equals + 1);
   if (const std::size_t open = operation.find('('); open != std::string::npos && operation.back() == ')') {
     const std::string number = operation.substr(open + 1, operation.size() - open - 2);
-    if (std::from_chars(number.data(), number.data() + number.size(), edit.scale).ec != std::errc()) return wrong("'" + number + "' is not a number");
+    if (std::from_chars(number.data(), number.data() + number.size(), edit.scale).ec != std::errc()) return wrong("'" + printable(number) + "' is not a number");
     operation.resize(open);
   }
   VITRINE_TRY(edit.op, op_named(operation));
@@ -65,7 +67,7 @@ Result<Edit> short_form(const std::string& piece) {
     const auto [stop, error] = std::from_chars(part.data(), part.data() + part.size(), value);
     if (error == std::errc() && stop == part.data() + part.size() && value >= 0) numbers.push_back(value);
     else if (numbers.empty() && !part.empty()) prefix += part + ".";
-    else return wrong("'" + part + "' is not a number");
+    else return wrong("'" + printable(part) + "' is not a number");
   }
   const auto block = [&] { return prefix + "blocks." + std::to_string(numbers[0]); };
   const auto needs = [&](std::size_t n) { return numbers.size() == n; };
@@ -76,7 +78,7 @@ Result<Edit> short_form(const std::string& piece) {
   if (kind == "attn" && needs(1)) { edit.site = block() + ".hook_attn_out"; return edit; }
   if (kind == "layer" && needs(1)) { edit.site = block(); return edit; }
   if (kind == "code" && needs(3)) { edit.site = block() + ".codebook." + std::to_string(numbers[1]) + ".hook_codes"; edit.codes = {numbers[2]}; edit.op = EditOp::ForceCode; return edit; }
-  return wrong("no kind '" + kind + "' with " + std::to_string(numbers.size()) + " numbers");
+  return wrong("no kind '" + printable(kind) + "' with " + std::to_string(numbers.size()) + " numbers");
 }
 
 Result<std::vector<std::int64_t>> indices(const json& select, const char* key) {
@@ -84,14 +86,14 @@ Result<std::vector<std::int64_t>> indices(const json& select, const char* key) {
   if (it == select.end() || it->is_null()) return std::vector<std::int64_t>{};
   std::vector<std::int64_t> out;
   for (const auto& v : it->is_array() ? *it : json::array({*it})) {
-    if (!v.is_number_integer()) return fail(ErrorCode::Usage, std::string("an edit's select.") + key + " must hold integers, came " + v.dump());
+    if (!v.is_number_integer()) return fail(ErrorCode::Usage, std::string("an edit's select.") + key + " must hold integers, came " + printable(v.dump()));
     out.push_back(v.get<std::int64_t>());
   }
   return out;
 }
 
 Result<Edit> from_object(const json& form) {
-  if (!form.is_object() || !form.contains("site") || !form["site"].is_string()) return fail(ErrorCode::Usage, "an edit needs \"site\", a hook name; came " + form.dump().substr(0, 80));
+  if (!form.is_object() || !form.contains("site") || !form["site"].is_string()) return fail(ErrorCode::Usage, "an edit needs \"site\", a hook name; came " + printable(form.dump()));
   Edit edit;
   edit.site = form["site"].get<std::string>();
   if (!form.value("op", json("zero")).is_string()) return fail(ErrorCode::Usage, "an edit's \"op\" must be a name");

@@ -1,19 +1,20 @@
 #include <charconv>
-#include <fstream>
-#include <iterator>
-#include <span>
 
 #include <fmt/format.h>
 
+#include "engine/core/memory.h"
+#include "engine/io/bytes.h"
 #include "engine/io/json.h"
 #include "engine/text/fields.h"
 #include "engine/text/pipeline.h"
 #include "engine/text/sentencepiece.h"
+#include "engine/text/tokenizer_files.h"
 
 namespace vitrine::engine {
 namespace {
 
 namespace fs = std::filesystem;
+using Opened = Result<std::shared_ptr<const Tokenizer>>;
 using nlohmann::json;
 
 constexpr std::size_t kMaxFile = std::size_t{64} << 20;
@@ -24,51 +25,41 @@ bool is_file_at(const fs::path& path) {
   return fs::is_regular_file(path, ignored);
 }
 
-Result<std::string> read_bytes(const fs::path& path) {
-  std::error_code code;
-  const auto size = fs::file_size(path, code);
-  if (code) return fail_file(ErrorCode::FileMissing, path.string(), "cannot be read");
-  if (size > kMaxFile)
-    return fail_file(ErrorCode::FileLimit, path.string(),
-                     fmt::format("has {} bytes, the limit is {}", size, kMaxFile));
-  std::ifstream in(path, std::ios::binary);
-  return std::string{std::istreambuf_iterator<char>(in), {}};
-}
-
-Result<std::string> read_text(const fs::path& path) {
-  VITRINE_TRY(std::string text, read_bytes(path));
-  for (std::size_t at = 0; at < text.size();) {
-    const auto d = text::decode_utf8(text, at);
-    if (!d.valid) return fail_file(ErrorCode::FileFormat, path.string(), "expected UTF-8 text", at);
-    at += d.bytes;
-  }
+/// A file as UTF-8.
+Result<std::string_view> text_of(const MappedFile& file) {
+  if (file.size() > kMaxFile)
+    return fail_file(ErrorCode::FileLimit, file.path(),
+                     fmt::format("has {} bytes, the limit is {}", file.size(), kMaxFile));
+  const std::string_view text = as_text(file.bytes());
+  if (const auto bad = first_bad_utf8(text))
+    return fail_file(ErrorCode::FileFormat, file.path(), "expected UTF-8 text", *bad);
   return text;
 }
 
 /// Lines without their ends; a last empty line does not count.
-Result<std::vector<std::string>> read_lines(const fs::path& path) {
-  VITRINE_TRY(const std::string text, read_text(path));
+Result<std::vector<std::string>> lines_of(const MappedFile& file) {
+  VITRINE_TRY(const std::string_view text, text_of(file));
   std::vector<std::string> lines;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     if (end - at > kMaxLine)
-      return fail_file(ErrorCode::FileLimit, path.string(),
+      return fail_file(ErrorCode::FileLimit, file.path(),
                        fmt::format("line {} is {} bytes long, the limit is {}", lines.size() + 1,
                                    end - at, kMaxLine),
                        at);
-    lines.push_back(text.substr(at, end - at));
+    lines.emplace_back(text.substr(at, end - at));
     at = end + 1;
   }
   return lines;
 }
 
-Result<json> vocab_of_lines(const fs::path& path) {
-  VITRINE_TRY(const auto lines, read_lines(path));
-  if (lines.empty()) return fail_file(ErrorCode::FileFormat, path.string(), "the vocab is empty");
+Result<json> vocab_of_lines(const MappedFile& file) {
+  VITRINE_TRY(const auto lines, lines_of(file));
+  if (lines.empty()) return fail_file(ErrorCode::FileFormat, file.path(), "the vocab is empty");
   json vocab = json::object();
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto refuse = [&](const std::string& what) {
-      return fail_file(ErrorCode::FileFormat, path.string(),
+      return fail_file(ErrorCode::FileFormat, file.path(),
                        fmt::format("line {} {}", i + 1, what));
     };
     if (lines[i].empty()) return refuse("is blank, so that the ids after it would be doubtful");
@@ -186,11 +177,27 @@ Result<json> config_of(const fs::path& folder) {
   return read_json_file(folder / "tokenizer_config.json");
 }
 
-Result<std::shared_ptr<const Tokenizer>> open_characters(const fs::path& path, const json& vocab) {
+}  // namespace
+
+Opened tokenizer_from_vocab_txt(const MappedFile& file, const json& config) {
+  VITRINE_TRY(const json vocab, vocab_of_lines(file));
+  return tokenizer_from_json(bert_file(vocab, config), config, file.path());
+}
+
+Opened tokenizer_from_merges(const MappedFile& vocab, const MappedFile& merges, const json& config) {
+  VITRINE_TRY(const std::string_view text, text_of(vocab));
+  VITRINE_TRY(const json words, parse_json(text, vocab.path()));
+  VITRINE_TRY(const auto lines, lines_of(merges));
+  return tokenizer_from_json(bpe_file(words, lines, config), config, vocab.path());
+}
+
+Opened tokenizer_from_characters(const MappedFile& file) {
+  VITRINE_TRY(const std::string_view text, text_of(file));
+  VITRINE_TRY(const json vocab, parse_json(text, file.path()));
   text::Stages s;
   auto model = text::Vocabulary::from_json(vocab, s.warnings);
   if (!model) {
-    model.error().file = path.string();
+    model.error().file = file.path();
     return tl::unexpected(std::move(model.error()));
   }
   s.model = text::make_longest_match(std::move(*model));
@@ -199,64 +206,68 @@ Result<std::shared_ptr<const Tokenizer>> open_characters(const fs::path& path, c
   return std::make_shared<const text::PipelineTokenizer>(std::move(s));
 }
 
-/// Whether BOS and EOS surround a text is not in the file: tokenizer_config.json says it. Without
-/// one, the families' habit holds: a model with BOS begins with it, a unigram model ends in EOS.
-Result<std::shared_ptr<const Tokenizer>> open_sentencepiece(const fs::path& path,
-                                                            const json& config) {
-  VITRINE_TRY(const std::string bytes, read_bytes(path));
+Opened tokenizer_from_model_file(const MappedFile& file, const json& config) {
+  if (file.size() > kMaxFile)
+    return fail_file(ErrorCode::FileLimit, file.path(),
+                     fmt::format("has {} bytes, the limit is {}", file.size(), kMaxFile));
   std::vector<std::string> warnings;
-  const auto build = [&]() -> Result<std::shared_ptr<const Tokenizer>> {
-    VITRINE_TRY(auto model, text::read_sentencepiece(std::as_bytes(std::span(bytes)), warnings));
+  const auto build = [&]() -> Opened {
+    VITRINE_TRY(auto model, text::read_sentencepiece(file.bytes(), warnings));
     const bool unigram = model.kind == text::SentencePieceModel::Kind::Unigram;
     return text::sentencepiece_tokenizer(std::move(model), flag_in(config, "add_bos_token", true),
                                          flag_in(config, "add_eos_token", unigram), warnings);
   };
   auto result = build();
-  if (!result) result.error().file = path.string();
+  if (!result) result.error().file = file.path();
   return result;
 }
 
-}  // namespace
+namespace {
 
-Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const fs::path& where) {
+Opened open_at(const fs::path& where) {
   const bool is_file = is_file_at(where);
   const fs::path folder = is_file ? where.parent_path() : where;
   if (is_file && where.extension() == ".txt") {
-    VITRINE_TRY(const json vocab, vocab_of_lines(where));
-    return tokenizer_from_json(bert_file(vocab, json()), json(), where.string());
-  }
-  if (is_file && where.extension() == ".model") {
-    VITRINE_TRY(const json config, config_of(folder));
-    return open_sentencepiece(where, config);
+    VITRINE_TRY(const auto lines, MappedFile::open(where));
+    return tokenizer_from_vocab_txt(*lines, json());
   }
   const fs::path whole = is_file ? where : folder / "tokenizer.json";
-  if (is_file_at(whole)) {
+  if (is_file_at(whole) && whole.extension() != ".model") {
     VITRINE_TRY(const json file, read_json_file(whole));
     VITRINE_TRY(const json config, config_of(folder));
     return tokenizer_from_json(file, config, whole.string());
   }
   VITRINE_TRY(const json config, config_of(folder));
-  for (const char* name : {"tokenizer.model", "spiece.model"})
-    if (is_file_at(folder / name)) return open_sentencepiece(folder / name, config);
+  for (const fs::path& model : {is_file ? where : fs::path(), folder / "tokenizer.model", folder / "spiece.model"}) {
+    if (!is_file_at(model)) continue;
+    VITRINE_TRY(const auto file, MappedFile::open(model));
+    return tokenizer_from_model_file(*file, config);
+  }
   const fs::path words = folder / "vocab.json", merges = folder / "merges.txt",
                  lines = folder / "vocab.txt";
   if (is_file_at(words) && is_file_at(merges)) {
-    VITRINE_TRY(const json vocab, read_json_file(words));
-    VITRINE_TRY(const auto merge_lines, read_lines(merges));
-    return tokenizer_from_json(bpe_file(vocab, merge_lines, config), config, words.string());
+    VITRINE_TRY(const auto vocab, MappedFile::open(words));
+    VITRINE_TRY(const auto pairs, MappedFile::open(merges));
+    return tokenizer_from_merges(*vocab, *pairs, config);
   }
   if (is_file_at(lines)) {
-    VITRINE_TRY(const json vocab, vocab_of_lines(lines));
-    return tokenizer_from_json(bert_file(vocab, config), config, lines.string());
+    VITRINE_TRY(const auto file, MappedFile::open(lines));
+    return tokenizer_from_vocab_txt(*file, config);
   }
   if (is_file_at(words)) {
-    VITRINE_TRY(const json vocab, read_json_file(words));
-    return open_characters(words, vocab);
+    VITRINE_TRY(const auto file, MappedFile::open(words));
+    return tokenizer_from_characters(*file);
   }
   return fail_file(
       ErrorCode::FileMissing, folder.string(),
       "has no tokenizer: expected tokenizer.json, tokenizer.model, spiece.model, vocab.txt, or "
       "vocab.json with merges.txt");
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Tokenizer>> open_tokenizer(const fs::path& where) {
+  return within_memory(where.native(), [&] { return open_at(where); });
 }
 
 }  // namespace vitrine::engine

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include "engine/io/bytes.h"
 #include "engine/text/unicode.h"
 
 namespace vitrine::engine::text {
@@ -37,7 +38,7 @@ class Translator {
   tl::unexpected<Error> refuse(const std::string& what) const {
     return fail(ErrorCode::Unsupported,
                 fmt::format("{}: the regex pattern '{}' has {} at character {}", where_,
-                            std::string(source_.substr(0, 60)), what, at_));
+                            printable(source_, 60), what, at_));
   }
   [[nodiscard]] bool ahead(std::string_view s) const { return source_.substr(at_, s.size()) == s; }
   void copy(std::size_t n) {
@@ -218,7 +219,7 @@ Result<Pattern> Pattern::regex(std::string_view source, const std::string& where
   if (!compiled->ok())
     return fail(ErrorCode::Unsupported,
                 fmt::format("{}: the regex pattern '{}' cannot be used: {}", where,
-                            std::string(source.substr(0, 60)), compiled->error()));
+                            printable(source, 60), printable(compiled->error())));
   Pattern p;
   p.regex_ = std::move(compiled);
   p.has_tail_ = translator.has_tail();

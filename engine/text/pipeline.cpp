@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/core/memory.h"
 #include "engine/text/byte_alphabet.h"
 
 namespace vitrine::engine::text {
@@ -121,8 +122,10 @@ void PipelineTokenizer::trim_offsets(std::vector<Token>& tokens) const {
 }
 
 Result<Encoding> PipelineTokenizer::encode(std::string_view text, bool add_special) const {
-  VITRINE_TRY(auto tokens, tokens_of(text));
-  return Encoding{s_.post.assemble({std::move(tokens)}, add_special), false};
+  return within_memory({}, [&]() -> Result<Encoding> {
+    VITRINE_TRY(auto tokens, tokens_of(text));
+    return Encoding{s_.post.assemble({std::move(tokens)}, add_special), false};
+  });
 }
 
 Result<Encoding> PipelineTokenizer::encode_pair(std::string_view a, std::string_view b,

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/core/memory.h"
 #include "engine/text/fields.h"
 #include "engine/text/pipeline.h"
 #include "engine/text/sentencepiece.h"
@@ -191,7 +192,7 @@ Result<std::shared_ptr<const Tokenizer>> build(const nlohmann::json& metadata) {
 
 Result<std::shared_ptr<const Tokenizer>> tokenizer_from_gguf(const nlohmann::json& metadata,
                                                              const std::string& file_name) {
-  auto result = build(metadata);
+  auto result = within_memory(file_name, [&] { return build(metadata); });
   if (!result && result.error().file.empty()) result.error().file = file_name;
   return result;
 }

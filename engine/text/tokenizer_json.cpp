@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "engine/core/memory.h"
 #include "engine/text/fields.h"
 #include "engine/text/pipeline.h"
 
@@ -113,7 +114,7 @@ Result<std::shared_ptr<const Tokenizer>> build(const nlohmann::json& file,
 Result<std::shared_ptr<const Tokenizer>> tokenizer_from_json(const nlohmann::json& tokenizer,
                                                              const nlohmann::json& config,
                                                              const std::string& file_name) {
-  auto result = build(tokenizer, config);
+  auto result = within_memory(file_name, [&] { return build(tokenizer, config); });
   if (!result && result.error().file.empty()) result.error().file = file_name;
   return result;
 }
