@@ -37,8 +37,8 @@ run_target() {
   local name=$1 log=$build_dir/logs/$1.log status=0 limit=(-max_total_time="$seconds")
   [ -z "${FUZZ_RUNS:-}" ] || limit=(-runs="$FUZZ_RUNS")
   mkdir -p "$build_dir/logs" "$build_dir/findings"
-  ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1} \
-    "$build_dir/bin/fuzz_$name" "${limit[@]}" -max_len=$most_bytes -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+  ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1:malloc_context_size=4:quarantine_size_mb=16:max_malloc_fill_size=0} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1} \
+    "$build_dir/bin/fuzz_$name" "${limit[@]}" -max_len=$most_bytes -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -reload=0 -entropic=0 \
     -artifact_prefix="$build_dir/findings/$name-" "$build_dir/corpus/$name" >"$log" 2>&1 || status=$?
   local runs speed edges inputs found
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

@@ -24,6 +24,7 @@ namespace {
 constexpr std::size_t kMaxJobBytes = std::size_t{16} << 20;
 constexpr std::size_t kMaxSteps = 10'000;
 constexpr std::size_t kMaxModels = 1'000;
+constexpr std::size_t kMaxAllSteps = 200'000;
 
 tl::unexpected<Error> wrong(const std::string& where, const std::string& what) {
   return fail(ErrorCode::InvalidInput, where.empty() ? what : where + ": " + what);
@@ -239,6 +240,11 @@ Result<std::vector<JobSection>> sections_of_grid(const json& job, const fs::path
     for (std::size_t i = 0; i < job["inputs"].size(); ++i)
       VITRINE_CHECK(add_inputs(job["inputs"][i], folder, fmt::format("inputs[{}]", i), inputs));
   }
+  // Each model gets its own copy of steps and inputs: a small file must not ask for billions.
+  if (job["steps"].size() > kMaxAllSteps / models.size() || inputs.size() > kMaxInputs / models.size())
+    return fail(ErrorCode::FileLimit,
+                fmt::format("{} models with {} steps and {} inputs each are above the limits of {} steps and {} inputs in all",
+                            models.size(), job["steps"].size(), inputs.size(), kMaxAllSteps, kMaxInputs));
   std::vector<JobSection> sections;
   for (std::size_t i = 0; i < models.size(); ++i) {
     const std::string where = fmt::format("models[{}]", i);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -43,6 +44,8 @@ Buffer read(const fs::path& path) {
 /// Seeds and former findings of a target, and the reference files of its format.
 std::vector<fs::path> seeds_of(const Target& target) {
   std::vector<fs::path> folders = {fs::path(VITRINE_SOURCE_DIR "/tests/fuzz/seeds") / target.name};
+  if (const char* corpus = std::getenv("VITRINE_FUZZ_CORPUS"); corpus != nullptr && *corpus != '\0')
+    folders.push_back(fs::path(corpus) / target.name);
   std::istringstream more(target.folders);
   for (std::string folder; more >> folder;) folders.push_back(kGolden / folder);
   std::vector<fs::path> files;
