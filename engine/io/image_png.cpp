@@ -1,9 +1,11 @@
 #include <csetjmp>
+#include <cstdlib>
 #include <cstring>
 
 #include <fmt/format.h>
 #include <png.h>
 
+#include "engine/core/memory.h"
 #include "engine/io/bytes.h"
 #include "engine/io/image_codecs.h"
 
@@ -74,6 +76,7 @@ struct Reader {
   Warnings* warnings = nullptr;
   png_structp png = nullptr;
   png_infop info = nullptr;
+  bool no_memory = false;
 
   ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
 };
@@ -86,6 +89,12 @@ void on_warning(png_structp png, png_const_charp message) {
   Warnings& warnings = *static_cast<Reader*>(png_get_error_ptr(png))->warnings;
   if (warnings.size() < 16) warnings.push_back(fmt::format("PNG: {}", message));
 }
+void* on_malloc(png_structp png, png_alloc_size_t bytes) {
+  void* const block = std::malloc(bytes);
+  if (block == nullptr) static_cast<Reader*>(png_get_mem_ptr(png))->no_memory = true;
+  return block;
+}
+void on_free(png_structp, png_voidp block) { std::free(block); }
 void on_read(png_structp png, png_bytep out, png_size_t n) {
   auto* reader = static_cast<Reader*>(png_get_io_ptr(png));
   if (n > reader->file.size() - reader->at) png_error(png, "the file ends too early (truncated)");
@@ -148,6 +157,7 @@ Result<Image8> coloured(const Image8& indices, Reader& reader, Warnings& warning
 }
 
 tl::unexpected<Error> refuse(const Reader& reader) {
+  if (reader.no_memory) return fail(out_of_memory({}));
   return fail_file(ErrorCode::FileFormat, {}, "PNG: " + reader.problem, reader.at);
 }
 
@@ -159,10 +169,10 @@ Result<Image8> decode_png(Bytes file, Warnings& warnings) {
   Reader reader;
   reader.file = file;
   reader.warnings = &warnings;
-  reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
+  reader.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning, &reader,
+                                         on_malloc, on_free);
   if (reader.png != nullptr) reader.info = png_create_info_struct(reader.png);
-  if (reader.info == nullptr)
-    return fail(ErrorCode::Internal, "PNG: the decoder could not be started");
+  if (reader.info == nullptr) return refuse(reader);
   if (!read_header(&reader)) return refuse(reader);
   const std::size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
   const int channels = png_get_channels(reader.png, reader.info);
@@ -178,7 +188,7 @@ Result<Image8> decode_png(Bytes file, Warnings& warnings) {
   Image8 out = blank(chunks.width, chunks.height, channels);
   std::vector<png_bytep> rows(chunks.height);
   for (std::size_t y = 0; y < rows.size(); ++y) rows[y] = out.pixels.data() + y * row_bytes;
-  if (!read_pixels(&reader, rows.data())) return refuse(reader);
+  if (!read_pixels(&reader, rows.data()) || reader.no_memory) return refuse(reader);
   if (png_get_color_type(reader.png, reader.info) == PNG_COLOR_TYPE_PALETTE)
     return coloured(out, reader, warnings);
   return out;

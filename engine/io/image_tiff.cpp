@@ -72,7 +72,13 @@ Handle open(Source& source) {
           TIFFClose};
 }
 
+/// libtiff says only in words that it has no memory, or may not have so much.
+bool about_memory(const std::string& problem) {
+  return problem.find("emory") != std::string::npos || problem.find("No space for") != std::string::npos;
+}
+
 tl::unexpected<Error> refuse(const std::string& what, ErrorCode code = ErrorCode::FileFormat) {
+  if (about_memory(what)) return fail(ErrorCode::FileLimit, "TIFF: not enough memory: " + what);
   return fail(code, "TIFF: " + what);
 }
 

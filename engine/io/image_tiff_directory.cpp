@@ -34,7 +34,8 @@ tl::unexpected<Error> refuse(const std::string& what, std::size_t at) {
 Result<std::size_t> entries_at(const Words& words, std::size_t at) {
   const std::size_t size = words.file.size();
   if (at < kHeader || at > size || size - at < 2)
-    return refuse(fmt::format("the directory (IFD) lies at byte {}, outside the file of {} bytes (truncated)", at, size), at);
+    return refuse(fmt::format("the directory (IFD) lies at byte {}, outside the file of {} bytes (truncated)", at, size),
+                  std::min(at, size));
   const std::size_t count = words.number(at, 2);
   if (count == 0) return refuse("the directory (IFD) is empty", at);
   if (count > kMaxEntries || count * kEntry + 4 > size - at - 2)

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <webp/decode.h>
 
+#include "engine/core/memory.h"
 #include "engine/io/image_codecs.h"
 
 namespace vitrine::engine::image {
@@ -43,8 +44,14 @@ Result<Image8> decode_webp(Bytes file, Warnings& warnings) {
                                                    file.size(), features.width, features.height));
   Image8 out = blank(static_cast<std::uint64_t>(features.width),
                      static_cast<std::uint64_t>(features.height), 3);
-  if (WebPDecodeRGBInto(file.data(), file.size(), out.pixels.data(), out.pixels.size(),
-                        3 * features.width) == nullptr)
+  WebPDecoderConfig config;
+  if (WebPInitDecoderConfig(&config) == 0) return fail(ErrorCode::Unsupported, "WebP: another version of the decoder");
+  config.output.colorspace = MODE_RGB;
+  config.output.is_external_memory = 1;
+  config.output.u.RGBA = {out.pixels.data(), 3 * features.width, out.pixels.size()};
+  const VP8StatusCode status = WebPDecode(file.data(), file.size(), &config);
+  if (status == VP8_STATUS_OUT_OF_MEMORY) return fail(out_of_memory({}));
+  if (status != VP8_STATUS_OK)
     return fail(ErrorCode::FileFormat, "WebP: the image data is corrupt or truncated");
   return out;
 }

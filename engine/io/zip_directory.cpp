@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
-#include "engine/core/memory.h"
 #include "engine/io/bytes.h"
 
 namespace vitrine::engine {
@@ -316,7 +315,7 @@ Result<std::span<const std::byte>> ZipDirectory::content(const ZipMember& member
   auto out = std::make_shared<std::vector<std::byte>>();
   out->resize(member.bytes);
   z_stream stream{};
-  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) return fail(out_of_memory(file_->path()));
+  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
   std::byte nothing{};
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(stored.data()));
   stream.avail_in = static_cast<uInt>(stored.size());
@@ -325,7 +324,7 @@ Result<std::span<const std::byte>> ZipDirectory::content(const ZipMember& member
   const int code = inflate(&stream, Z_FINISH);
   const bool whole = stream.avail_out == 0 && stream.avail_in == 0;
   inflateEnd(&stream);
-  if (code == Z_MEM_ERROR) return fail(out_of_memory(file_->path()));
+  if (code == Z_MEM_ERROR) throw std::bad_alloc();
   if (code == Z_BUF_ERROR || code == Z_OK) return broken("its size is not the stated one, or the stream ends early");
   if (code != Z_STREAM_END) return broken("the deflate stream is damaged");
   if (!whole) return broken("its size is not the stated one");
