@@ -10,6 +10,7 @@ constexpr std::size_t kReserve = std::size_t{4} << 20;
 
 std::atomic<void*> reserve{nullptr};
 std::atomic<bool> low{false};
+thread_local int doors = 0;
 
 /// Returns where there is something to try again with.
 void on_no_memory() {
@@ -21,7 +22,10 @@ void on_no_memory() {
 
 }  // namespace
 
-bool memory_is_low() noexcept { return low.load(std::memory_order_relaxed); }
+InsideDoor::InsideDoor() noexcept { ++doors; }
+InsideDoor::~InsideDoor() { --doors; }
+
+bool memory_is_low() noexcept { return doors > 0 && low.load(std::memory_order_relaxed); }
 
 bool keep_memory_in_reserve() noexcept {
   if (reserve.load(std::memory_order_relaxed) != nullptr) return true;

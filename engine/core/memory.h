@@ -17,8 +17,18 @@ namespace vitrine::engine {
 /// @return false if there are no 4 MB
 [[nodiscard]] bool keep_memory_in_reserve() noexcept;
 
-/// Whether the reserve has been given up.
+/// Whether the reserve has been given up while this thread is inside a door. Elsewhere nobody would catch what
+/// `ask_memory` throws.
 [[nodiscard]] bool memory_is_low() noexcept;
+
+/// A thread is inside a door as long as it has one of these.
+class InsideDoor {
+ public:
+  InsideDoor() noexcept;
+  ~InsideDoor();
+  InsideDoor(const InsideDoor&) = delete;
+  InsideDoor& operator=(const InsideDoor&) = delete;
+};
 
 /// For the places that every reader passes often: throws std::bad_alloc where memory is low, while enough is left to
 /// clean up.
@@ -33,6 +43,7 @@ inline void ask_memory() {
 /// @error FileLimit
 template <class Work>
 [[nodiscard]] auto within_memory(const std::string& file, Work&& work) -> decltype(work()) {
+  const InsideDoor inside;
   try {
     if (!keep_memory_in_reserve()) return fail(out_of_memory(file));
     return std::forward<Work>(work)();
