@@ -42,6 +42,10 @@ void nibbles(const std::uint8_t* from, std::size_t count, float* to) {
   }
 }
 
+void floats4(const std::uint8_t* from, std::size_t count, float* to) {
+  for (std::size_t i = 0; i < count; ++i) to[i] = float4_e2m1_to_float(static_cast<std::uint8_t>(from[i / 2] >> (i % 2 * 4)));
+}
+
 constexpr Codec kSafetensors[] = {
     {"F64", 1, 8, integers<double>},   {"F32", 1, 4, copy_f32},
     {"F16", 1, 2, halves},             {"BF16", 1, 2, bfloats},
@@ -53,8 +57,9 @@ constexpr Codec kSafetensors[] = {
     {"F8_E4M3", 1, 1, by_table<float8_e4m3_to_float>},
     {"F8_E5M2", 1, 1, by_table<float8_e5m2_to_float>},
     {"F8_E8M0", 1, 1, by_table<float8_e8m0_to_float>},
-    {"F8_E4M3FNUZ", 1, 1, nullptr},    {"F8_E5M2FNUZ", 1, 1, nullptr},
-    {"C64", 1, 8, nullptr},            {"F4", 2, 1, nullptr},
+    {"F8_E4M3FNUZ", 1, 1, by_table<float8_e4m3fnuz_to_float>},
+    {"F8_E5M2FNUZ", 1, 1, by_table<float8_e5m2fnuz_to_float>},
+    {"C64", 1, 8, nullptr},            {"F4", 2, 1, floats4},
     {"F6_E2M3", 4, 3, nullptr},        {"F6_E3M2", 4, 3, nullptr},
 };
 
@@ -69,7 +74,8 @@ constexpr Codec kTorch[] = {
     {"float8_e4m3fn", 1, 1, by_table<float8_e4m3_to_float>},
     {"float8_e5m2", 1, 1, by_table<float8_e5m2_to_float>},
     {"float8_e8m0fnu", 1, 1, by_table<float8_e8m0_to_float>},
-    {"float8_e4m3fnuz", 1, 1, nullptr},   {"float8_e5m2fnuz", 1, 1, nullptr},
+    {"float8_e4m3fnuz", 1, 1, by_table<float8_e4m3fnuz_to_float>},
+    {"float8_e5m2fnuz", 1, 1, by_table<float8_e5m2fnuz_to_float>},
     {"complex32", 1, 4, nullptr},         {"complex64", 1, 8, nullptr},
     {"complex128", 1, 16, nullptr},       {"qint8", 1, 1, nullptr},
     {"quint8", 1, 1, nullptr},            {"qint32", 1, 4, nullptr},
@@ -134,12 +140,12 @@ constexpr Numbered kOnnx[] = {
     {15, {"COMPLEX128", 1, 16, nullptr}},
     {16, {"BFLOAT16", 1, 2, bfloats}},
     {17, {"FLOAT8E4M3FN", 1, 1, by_table<float8_e4m3_to_float>}},
-    {18, {"FLOAT8E4M3FNUZ", 1, 1, nullptr}},
+    {18, {"FLOAT8E4M3FNUZ", 1, 1, by_table<float8_e4m3fnuz_to_float>}},
     {19, {"FLOAT8E5M2", 1, 1, by_table<float8_e5m2_to_float>}},
-    {20, {"FLOAT8E5M2FNUZ", 1, 1, nullptr}},
+    {20, {"FLOAT8E5M2FNUZ", 1, 1, by_table<float8_e5m2fnuz_to_float>}},
     {21, {"UINT4", 2, 1, nibbles<false>}},
     {22, {"INT4", 2, 1, nibbles<true>}},
-    {23, {"FLOAT4E2M1", 2, 1, nullptr}},
+    {23, {"FLOAT4E2M1", 2, 1, floats4}},
     {24, {"FLOAT8E8M0", 1, 1, by_table<float8_e8m0_to_float>}},
 };
 

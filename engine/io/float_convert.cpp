@@ -64,6 +64,16 @@ float float8_e4m3_to_float(std::uint8_t bits) {
 
 float float8_e5m2_to_float(std::uint8_t bits) { return half_to_float(static_cast<std::uint16_t>(bits << 8)); }
 
+float float8_e4m3fnuz_to_float(std::uint8_t bits) {
+  return bits == 0x80 ? std::numeric_limits<float>::quiet_NaN() : small_float(bits, 4, 3, 8);
+}
+
+float float8_e5m2fnuz_to_float(std::uint8_t bits) {
+  return bits == 0x80 ? std::numeric_limits<float>::quiet_NaN() : small_float(bits, 5, 2, 16);
+}
+
+float float4_e2m1_to_float(std::uint8_t bits) { return small_float(bits & 0xFU, 2, 1, 1); }
+
 float float8_e8m0_to_float(std::uint8_t bits) {
   if (bits == 0xFF) return std::numeric_limits<float>::quiet_NaN();
   return std::ldexp(1.0F, static_cast<int>(bits) - 127);

@@ -17,5 +17,10 @@ namespace vitrine::engine {
 [[nodiscard]] float float8_e4m3_to_float(std::uint8_t bits);
 [[nodiscard]] float float8_e5m2_to_float(std::uint8_t bits);
 [[nodiscard]] float float8_e8m0_to_float(std::uint8_t bits);
+/// The variants with one zero and one NaN (0x80), the exponent's bias one larger. @source arXiv:2206.02915
+[[nodiscard]] float float8_e4m3fnuz_to_float(std::uint8_t bits);
+[[nodiscard]] float float8_e5m2fnuz_to_float(std::uint8_t bits);
+/// The low four bits as the OCP format E2M1: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives.
+[[nodiscard]] float float4_e2m1_to_float(std::uint8_t bits);
 
 }  // namespace vitrine::engine

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -15,6 +16,7 @@
 #include "engine/io/mapped_file.h"
 #include "engine/io/npy.h"
 #include "engine/io/plugin_manifest.h"
+#include "engine/io/quantised.h"
 #include "engine/model/config_check.h"
 #include "engine/model/tokenizer_notes.h"
 #include "engine/text/tokenizer.h"
@@ -64,9 +66,32 @@ void take_checkpoint(FileIdentity& identity, std::shared_ptr<const Checkpoint> c
   identity.checkpoint = std::move(checkpoint);
 }
 
+/// What is stored in parts, how, and how far it is from a float matrix beside it.
+Status take_quantised(FileIdentity& identity, const std::shared_ptr<const Checkpoint>& checkpoint, const json& config) {
+  VITRINE_TRY(const auto matrices, find_quantised(checkpoint, config));
+  json list = json::array();
+  std::map<std::string, int> layouts;
+  for (const QuantisedMatrix& matrix : matrices) {
+    ++layouts[matrix.layout];
+    json row = {{"name", matrix.entry.name}, {"shape", matrix.entry.shape}, {"layout", matrix.layout}, {"parts", matrix.parts}};
+    if (!matrix.reference.empty()) {
+      VITRINE_TRY(const QuantisationError error, error_of(*checkpoint, matrix));
+      row["error"] = {{"rms", error.rms}, {"max_abs", error.max_abs}, {"relative", error.relative}};
+      identity.warnings.push_back(fmt::format("'{}' is dequantised with an rms error of {:.3g} ({:.2g} of the float matrix beside it)",
+                                              printable(error.name), error.rms, error.relative));
+    }
+    list.push_back(std::move(row));
+  }
+  for (const auto& [layout, count] : layouts) identity.warnings.push_back(fmt::format("{} stored as {}", plural(static_cast<std::size_t>(count), "weight"), layout));
+  if (!list.empty()) identity.details["quantised"] = std::move(list);
+  return {};
+}
+
 Result<FileIdentity> weights(const fs::path& path) {
   VITRINE_TRY(auto checkpoint, open_checkpoint(path));
   FileIdentity identity;
+  if (const Status taken = take_quantised(identity, checkpoint, json()); !taken)
+    identity.warnings.push_back("not dequantised: " + sentence(taken.error()));
   identity.kind = FileKind::Weights;
   identity.sentence = fmt::format("{} weights: {}", checkpoint->format(), tensors_sentence(*checkpoint));
   take_checkpoint(identity, std::move(checkpoint));
@@ -215,6 +240,7 @@ Result<FileIdentity> folder(const fs::path& path) {
     identity.warnings.insert(identity.warnings.end(), part.warnings.begin(), part.warnings.end());
   }
   VITRINE_TRY(auto checkpoint, open_checkpoint(path));
+  VITRINE_CHECK(take_quantised(identity, checkpoint, identity.details.value("config", json())));
   identity.sentence =
       fmt::format("a model folder: {}, {} weights: {}", what, checkpoint->format(), tensors_sentence(*checkpoint));
   take_checkpoint(identity, std::move(checkpoint));

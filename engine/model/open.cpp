@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 
 #include "engine/io/json.h"
+#include "engine/io/quantised.h"
 #include "engine/model/architecture.h"
 #include "engine/model/build.h"
 #include "engine/model/config_check.h"
@@ -112,6 +113,10 @@ Status read_config(const std::string& model, const OpenOptions& options, Model::
     // An architecture that is not known is found out again where the names are asked for, with all that are known.
     else if (checked.error().code != ErrorCode::Unsupported) return tl::unexpected(std::move(checked.error()));
   }
+  auto plain = dequantised(parts.checkpoint, parts.config);
+  if (plain) parts.checkpoint = std::move(*plain);
+  else if (options.tensors_alone) parts.warnings.push_back("not dequantised: " + sentence(plain.error()));
+  else return tl::unexpected(std::move(plain.error()));
   return {};
 }
 

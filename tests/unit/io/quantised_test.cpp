@@ -1,0 +1,226 @@
+#include "engine/io/quantised.h"
+
+#include <cmath>
+#include <functional>
+
+#include <gtest/gtest.h>
+
+#include "engine/io/json.h"
+#include "golden_files.h"
+
+namespace vitrine::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+const fs::path kLayouts = VITRINE_SOURCE_DIR "/tests/golden/files/quantised";
+const std::string kProjection = "model.layers.0.self_attn.k_proj";
+
+std::vector<std::string> layouts() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(kLayouts))
+    if (entry.is_directory()) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// A safetensors file taken apart, so that a test can change one thing.
+struct Parts {
+  std::map<std::string, json> headers;
+  std::map<std::string, std::string> data;
+
+  explicit Parts(const fs::path& path) {
+    const std::string file = test::read_text(path);
+    std::uint64_t length = 0;
+    std::memcpy(&length, file.data(), 8);
+    const json header = json::parse(file.substr(8, length));
+    for (const auto& [name, tensor] : header.items()) {
+      if (name == "__metadata__") continue;
+      headers[name] = tensor;
+      const auto begin = tensor["data_offsets"][0].get<std::size_t>(), end = tensor["data_offsets"][1].get<std::size_t>();
+      data[name] = file.substr(8 + length + begin, end - begin);
+    }
+  }
+  void put(const std::string& name, const std::string& type, std::vector<std::int64_t> shape, std::string bytes) {
+    headers[name] = {{"dtype", type}, {"shape", shape}};
+    data[name] = std::move(bytes);
+  }
+  void drop(const std::string& name) {
+    headers.erase(name);
+    data.erase(name);
+  }
+  void write(const fs::path& path) const {
+    json header = json::object();
+    std::string all;
+    for (const auto& [name, tensor] : headers) {
+      header[name] = tensor;
+      header[name]["data_offsets"] = {all.size(), all.size() + data.at(name).size()};
+      all += data.at(name);
+    }
+    const std::string text = header.dump();
+    const std::uint64_t length = text.size();
+    std::ofstream out(path, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(&length), 8);
+    out << text << all;
+  }
+};
+
+class Layout : public testing::TestWithParam<std::string> {};
+
+TEST_P(Layout, GivesTheMatrixOfTheReference) {
+  const fs::path folder = kLayouts / GetParam();
+  const auto config = read_json_file(folder / "config.json");
+  const auto file = open_checkpoint(folder / "model.safetensors"), wanted = open_checkpoint(folder / "dequantised.safetensors");
+  ASSERT_TRUE(config && file && wanted);
+  const auto plain = dequantised(*file, *config);
+  ASSERT_TRUE(plain) << sentence(plain.error());
+  const TensorEntry* entry = (*plain)->find(kProjection + ".weight");
+  const TensorEntry* reference = (*wanted)->find(kProjection + ".weight");
+  ASSERT_TRUE(entry != nullptr && reference != nullptr);
+  EXPECT_EQ(entry->shape, reference->shape);
+  const auto got = (*plain)->read_f32(*entry), want = (*wanted)->read_f32(*reference);
+  ASSERT_TRUE(got && want) << sentence(got.error());
+  EXPECT_LE(error_between(*want, *got).max_abs, 1e-6);
+  EXPECT_GT(error_between(*want, std::vector<float>(want->size())).max_abs, 0.1);
+}
+
+TEST_P(Layout, ListsMatricesInsteadOfParts) {
+  const fs::path folder = kLayouts / GetParam();
+  const auto file = open_checkpoint(folder / "model.safetensors");
+  ASSERT_TRUE(file);
+  const auto plain = dequantised(*file, *read_json_file(folder / "config.json"));
+  ASSERT_TRUE(plain) << sentence(plain.error());
+  std::size_t matrices = 0;
+  for (const TensorEntry& entry : (*plain)->tensors()) {
+    EXPECT_TRUE(entry.name.ends_with(".weight")) << entry.name;
+    matrices += entry.name.find("_proj") != std::string::npos ? 1 : 0;
+  }
+  EXPECT_EQ(matrices, 7U);
+  ASSERT_FALSE((*plain)->warnings().empty());
+  EXPECT_NE((*plain)->warnings().back().find("dequantised when read"), std::string::npos);
+}
+
+TEST_P(Layout, NeedsNoConfigurationForTheUsualSizes) {
+  // Of these only the configuration says which zero points or widths they have.
+  for (const char* unsaid : {"gptq4_v2", "ct_pack3", "ct_pack8"})
+    if (GetParam() == unsaid) return;
+  const auto file = open_checkpoint(kLayouts / GetParam() / "model.safetensors");
+  const auto plain = dequantised(*file, json());
+  ASSERT_TRUE(plain) << sentence(plain.error());
+  const auto wanted = open_checkpoint(kLayouts / GetParam() / "dequantised.safetensors");
+  const auto got = (*plain)->read_f32(*(*plain)->find(kProjection + ".weight")),
+             want = (*wanted)->read_f32((*wanted)->tensors().front());
+  ASSERT_TRUE(got && want);
+  EXPECT_LE(error_between(*want, *got).max_abs, 1e-6);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Layout, testing::ValuesIn(layouts()), [](const auto& info) { return info.param; });
+
+/// What a changed file is refused with when it is opened or read; empty if it is not.
+std::string refusal(const std::string& layout, const std::function<void(Parts&, json&)>& change) {
+  const test::TemporaryFolder folder;
+  Parts parts(kLayouts / layout / "model.safetensors");
+  json config = *read_json_file(kLayouts / layout / "config.json");
+  change(parts, config["quantization_config"]);
+  parts.write(folder.path() / "model.safetensors");
+  const auto file = open_checkpoint(folder.path() / "model.safetensors");
+  if (!file) return "the changed file does not open: " + sentence(file.error());
+  const auto plain = dequantised(*file, config);
+  if (!plain) return plain.error().message;
+  for (const TensorEntry& entry : (*plain)->tensors())
+    if (const auto values = (*plain)->read_f32(entry); !values) return values.error().message;
+  return "";
+}
+
+struct Hostile {
+  const char* name;
+  const char* layout;
+  const char* mention;
+  std::function<void(Parts&, json&)> change;
+};
+
+const std::vector<Hostile> kHostile = {
+    {"NothingChanged", "gptq4_order", "", [](Parts&, json&) {}},
+    {"FiveBits", "gptq4_order", "2, 3, 4 or 8 bits", [](Parts&, json& c) { c["bits"] = 5; }},
+    {"BitsOfText", "gptq4_order", "'bits'", [](Parts&, json& c) { c["bits"] = "4"; }},
+    {"ThreeBitsInFourBitWords", "gptq4_order", "qzeros", [](Parts&, json& c) { c["bits"] = 3; }},
+    {"GroupSizeZero", "gptq4_v2", "group_size", [](Parts&, json& c) { c["group_size"] = 0; }},
+    {"GroupSizeMinusTwo", "awq4", "group_size", [](Parts&, json& c) { c["group_size"] = -2; }},
+    {"GroupSizeOfAnotherFile", "awq4", "groups of 32", [](Parts&, json& c) { c["group_size"] = 32; }},
+    {"MarlinFormat", "gptq8", "marlin", [](Parts&, json& c) { c["checkpoint_format"] = "marlin"; }},
+    {"GemvVersion", "awq4", "gemv", [](Parts&, json& c) { c["version"] = "gemv"; }},
+    {"NoZeros", "gptq8", "qzeros", [](Parts& p, json&) { p.drop(kProjection + ".qzeros"); }},
+    {"ZerosOfAnotherShape", "gptq8", "qzeros", [](Parts& p, json&) { p.put(kProjection + ".qzeros", "I32", {1, 8}, std::string(32, '\0')); }},
+    {"ScalesOfAnotherShape", "awq4", "scales", [](Parts& p, json&) { p.put(kProjection + ".scales", "F16", {4, 31}, std::string(248, '\0')); }},
+    {"ScalesOfIntegers", "gptq2", "scales", [](Parts& p, json&) { p.headers[kProjection + ".scales"]["dtype"] = "I16"; }},
+    {"CodesWithoutValues", "gptq2", "qweight", [](Parts& p, json&) { p.put(kProjection + ".qweight", "I32", {0, 32}, ""); }},
+    {"GroupIndexOutside", "gptq4_order", "groups 0 to 3", [](Parts& p, json&) { p.data[kProjection + ".g_idx"][5] = 1; }},
+    {"GroupIndexNegative", "gptq4_order", "groups 0 to 3", [](Parts& p, json&) { p.data[kProjection + ".g_idx"][7] = '\xFF'; }},
+    {"GroupIndexShort", "gptq4_order", "g_idx", [](Parts& p, json&) { p.put(kProjection + ".g_idx", "I32", {60}, std::string(240, '\0')); }},
+    {"ColumnFormat", "bnb_int8", "row", [](Parts& p, json&) { p.data[kProjection + ".weight_format"][0] = 2; }},
+    {"ScaleOfAnotherLength", "bnb_int8", "SCB", [](Parts& p, json&) { p.put(kProjection + ".SCB", "F32", {31}, std::string(124, '\0')); }},
+    {"AbsmaxShort", "bnb_nf4", "absmax", [](Parts& p, json&) { p.put(kProjection + ".weight.absmax", "F32", {31}, std::string(124, '\0')); }},
+    {"NestedAbsmaxShort", "bnb_nf4_nested", "nested_absmax", [](Parts& p, json&) { p.put(kProjection + ".weight.nested_absmax", "F32", {0}, ""); }},
+    {"NestedTableMissing", "bnb_nf4_nested", "nested_quant_map", [](Parts& p, json&) { p.drop(kProjection + ".weight.nested_quant_map"); }},
+    {"TableShort", "bnb_fp4", "quant_map", [](Parts& p, json&) { p.put(kProjection + ".weight.quant_map", "F32", {15}, std::string(60, '\0')); }},
+    {"StateIsNoJson", "bnb_fp4", "JSON", [](Parts& p, json&) { p.data[kProjection + ".weight.quant_state.bitsandbytes__fp4"][0] = '['; }},
+    {"StateIsHuge", "bnb_fp4", "65536", [](Parts& p, json&) { p.put(kProjection + ".weight.quant_state.bitsandbytes__fp4", "U8", {70000}, std::string(70000, ' ')); }},
+    {"BlocksizeZero", "bnb_nf4", "blocksize", [](Parts& p, json&) { p.put(kProjection + ".weight.quant_state.bitsandbytes__nf4", "U8", {37}, R"({"blocksize": 0, "shape": [ 32 , 64]})"); }},
+    {"ShapeTooLarge", "bnb_nf4", "codes", [](Parts& p, json&) { p.put(kProjection + ".weight.quant_state.bitsandbytes__nf4", "U8", {37}, R"({"blocksize": 64, "shape": [999,999]})"); }},
+    {"PackedShapeLies", "ct_pack4", "weight_shape", [](Parts& p, json&) { p.data[kProjection + ".weight_shape"][0] = 33; }},
+    {"PackedWordsShort", "ct_pack4", "weight_packed", [](Parts& p, json&) { p.data[kProjection + ".weight_shape"][8] = 100; }},
+    {"PackedNineBits", "ct_pack4", "weight_packed", [](Parts&, json& c) { c["config_groups"]["group_0"]["weights"]["num_bits"] = 9; }},
+    {"PackedGroupZero", "ct_pack4", "group_size", [](Parts&, json& c) { c["config_groups"]["group_0"]["weights"]["group_size"] = 0; }},
+    {"PackedZerosOfAnotherShape", "ct_pack4_zeros", "zero_point", [](Parts& p, json&) { p.put(kProjection + ".weight_zero_point", "I32", {3, 4}, std::string(48, '\0')); }},
+    {"ScaleOfAnotherMatrix", "ct_float8", "scale", [](Parts& p, json&) { p.put(kProjection + ".weight_scale", "F32", {33, 1}, std::string(132, '\0')); }},
+    {"BlockSizeZero", "fp8_block", "at least 1", [](Parts&, json& c) { c["weight_block_size"] = {0, 16}; }},
+    {"BlocksOfAnotherSize", "fp8_block", "scale_inv", [](Parts&, json& c) { c["weight_block_size"] = {16, 15}; }},
+    {"SparseFormat", "ct_pack4", "marlin-24", [](Parts&, json& c) { c["format"] = "marlin-24"; }},
+};
+
+class HostileLayout : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(HostileLayout, IsRefusedInOneSentence) {
+  const Hostile& row = kHostile[GetParam()];
+  const std::string said = refusal(row.layout, row.change);
+  EXPECT_EQ(said.empty(), row.mention[0] == '\0') << said;
+  EXPECT_NE(said.find(row.mention), std::string::npos) << said;
+  EXPECT_EQ(said.find('\n'), std::string::npos) << said;
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, HostileLayout, testing::Range<std::size_t>(0, kHostile.size()),
+                         [](const auto& info) { return std::string(kHostile[info.param].name); });
+
+TEST(QuantisedMatrix, ShowsItsErrorWhereTheFloatMatrixIsBeside) {
+  const test::TemporaryFolder folder;
+  Parts parts(kLayouts / "gptq8" / "model.safetensors");
+  const Parts plain(kLayouts / "gptq8" / "dequantised.safetensors");
+  const std::string name = kProjection + ".weight";
+  std::string shifted = plain.data.at(name);
+  for (std::size_t i = 0; i < shifted.size(); i += 4) {
+    float v = 0;
+    std::memcpy(&v, &shifted[i], 4);
+    v += 0.25F;
+    std::memcpy(&shifted[i], &v, 4);
+  }
+  parts.put(name, "F32", {32, 64}, shifted);
+  parts.write(folder.path() / "model.safetensors");
+  const auto file = open_checkpoint(folder.path() / "model.safetensors");
+  const auto found = find_quantised(*file, *read_json_file(kLayouts / "gptq8" / "config.json"));
+  ASSERT_TRUE(found) << sentence(found.error());
+  std::size_t with_reference = 0;
+  for (const QuantisedMatrix& matrix : *found) {
+    if (matrix.reference.empty()) continue;
+    ++with_reference;
+    const auto error = error_of(**file, matrix);
+    ASSERT_TRUE(error) << sentence(error.error());
+    EXPECT_EQ(error->name, name);
+    EXPECT_NEAR(error->rms, 0.25, 1e-6);
+    EXPECT_NEAR(error->max_abs, 0.25, 1e-6);
+  }
+  EXPECT_EQ(with_reference, 1U);
+}
+
+}  // namespace
+}  // namespace vitrine::engine
