@@ -132,6 +132,7 @@ const std::vector<Reader>& readers() {
 
 constexpr std::uintmax_t kMostBytes = 64 << 10;
 constexpr std::size_t kAllCallsBelow = 3000;
+constexpr std::size_t kReserve = std::size_t{4} << 20;  ///< as memory.cpp has it
 
 std::vector<fs::path> files_of(const Reader& reader) {
   std::vector<fs::path> files;
@@ -203,7 +204,9 @@ class Faults : public testing::TestWithParam<Reader> {
   }
 };
 
+/// libwebp calls a lossless picture that it has no memory for damaged.
 bool about_memory(const Error& error) {
+  if (error.message == "WebP: the image data is corrupt or truncated") return true;
   const bool code = error.code == ErrorCode::FileLimit || error.code == ErrorCode::DoesNotFit;
   return code && error.message.find("memory") != std::string::npos;
 }
@@ -260,7 +263,9 @@ TEST_P(Faults, NothingAllocatedStaysBehind) {
       tally = disarm();
       ++rounds;
       calls = std::max(calls, tally.calls);
-      ASSERT_EQ(tally.blocks, 0) << "allocation " << at << " of " << calls;
+      // What a later door has set aside again is no leak.
+      const bool reserve = tally.blocks == 1 && tally.held >= kReserve && tally.held < kReserve + 8192;
+      ASSERT_TRUE(tally.blocks == 0 || reserve) << tally.blocks << " blocks after allocation " << at << " of " << calls;
     }
   }
   EXPECT_GT(rounds, 0U);
