@@ -82,6 +82,7 @@ int run_command(Context& context) {
 }  // namespace
 
 int cli_main(int argc, char** argv, WindowOptions& window) {
+  choose_reader(true);
   CLI::App root{"Vitrine: a laboratory for looking inside transformers"};
   Context context;
   RootOptions options;

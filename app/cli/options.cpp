@@ -5,8 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "app/cli/program.h"
 #include "engine/batch/inputs.h"
 #include "engine/io/json.h"
+#include "engine/isolate/readers.h"
 
 namespace vitrine::app {
 
@@ -25,6 +27,8 @@ bool InputOptions::empty() const {
 
 void add_common_options(CLI::App& command, Context& context) {
   command.add_flag("--json", context.json, "Print the result as JSON");
+  command.add_flag_callback("--no-isolation", [] { choose_reader(false); },
+                            "Read files in this process, not in one that can do nothing else");
   command.add_option("--progress", context.progress_mode, "How progress is shown on standard error")
       ->check(CLI::IsMember({"auto", "json", "none"}));
 }
@@ -103,7 +107,7 @@ Result<engine::EditList> edits_of(const std::string& text) {
   if (text.empty()) return engine::EditList{};
   std::error_code failed;
   if (text.front() != '[' && text.front() != '{' && text.size() < 4096 && fs::is_regular_file(text, failed)) {
-    VITRINE_TRY(auto json, engine::read_json_file(text));
+    VITRINE_TRY(auto json, engine::isolate::read_json_file(text));
     return engine::edits_from_json(json);
   }
   return engine::parse_edits(text);

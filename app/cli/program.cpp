@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "engine/core/version.h"
+#include "engine/isolate/reader.h"
+#include "engine/isolate/readers.h"
 #include "engine/tensor/guard.h"
 
 namespace vitrine::app {
@@ -10,9 +12,25 @@ namespace vitrine::app {
 using engine::ErrorCode;
 using engine::fail;
 
+namespace {
+
+std::string protection_text() {
+  if (!engine::isolate::reader_in_use()) return "are read by the program itself (--no-isolation)";
+  const auto names = engine::isolate::protections();
+  if (!names) return "are not read: " + sentence(names.error());
+  return fmt::format("are read by a process of their own ({}, limits on memory and time)", fmt::join(*names, ", "));
+}
+
+}  // namespace
+
 std::string version_text() {
-  return fmt::format("vitrine {}\nlibtorch {}\ndevice cpu, {} threads\nbuild {}", engine::version(),
-                     engine::torch_version(), engine::threads(), engine::build_id());
+  return fmt::format("vitrine {}\nlibtorch {}\ndevice cpu, {} threads\nbuild {}\nfiles {}", engine::version(),
+                     engine::torch_version(), engine::threads(), engine::build_id(), protection_text());
+}
+
+void choose_reader(bool apart) {
+  if (apart) engine::isolate::use_reader({engine::isolate::reader_program()});
+  else engine::isolate::use_no_reader();
 }
 
 nlohmann::json model_json(const engine::Model& model) {

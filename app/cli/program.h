@@ -16,11 +16,14 @@
 
 namespace vitrine::app {
 
-/// Version, libtorch, device and build, one a line.
+/// Version, libtorch, device, build and what files are read behind, one a line.
 [[nodiscard]] std::string version_text();
 
 /// `{"path", "sha256", "architecture"}` of an opened model.
 [[nodiscard]] nlohmann::json model_json(const engine::Model& model);
+
+/// Has strangers' files read by the reader process, for all of this program; `apart` false: by the program itself.
+void choose_reader(bool apart);
 
 /// Everything that plugins add, loaded once.
 [[nodiscard]] const engine::PluginSet& plugins();

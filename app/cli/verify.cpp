@@ -10,6 +10,7 @@
 #include "engine/compress/verify.h"
 #include "engine/io/json.h"
 #include "engine/io/report_json.h"
+#include "engine/isolate/readers.h"
 
 namespace vitrine::app {
 
@@ -34,7 +35,7 @@ struct Stated {
 
 Result<Stated> read_stated(const VerifyOptions& options) {
   const auto path = std::filesystem::path(options.folder) / "report.json";
-  VITRINE_TRY(const json report, engine::read_json_file(path));
+  VITRINE_TRY(const json report, engine::isolate::read_json_file(path));
   Stated stated;
   stated.original = options.against;
   if (!report.is_object() || !report.contains("edits"))

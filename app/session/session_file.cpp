@@ -6,6 +6,7 @@
 #include "engine/core/memory.h"
 #include "engine/core/version.h"
 #include "engine/io/json.h"
+#include "engine/isolate/readers.h"
 
 namespace vitrine::app {
 
@@ -67,7 +68,7 @@ engine::Status write_session(const std::filesystem::path& path, const SessionDoc
 
 engine::Result<SessionDocument> read_session(const std::filesystem::path& path) {
   return engine::within_memory(path.native(), [&]() -> engine::Result<SessionDocument> {
-    VITRINE_TRY(const json given, engine::read_json_file(path, kMaxSessionBytes));
+    VITRINE_TRY(const json given, engine::isolate::read_json_file(path, kMaxSessionBytes));
     return session_from_json(given, path.string());
   });
 }

@@ -13,6 +13,7 @@
 #include "engine/core/memory.h"
 #include "engine/io/bytes.h"
 #include "engine/io/json.h"
+#include "engine/isolate/readers.h"
 
 namespace vitrine::engine {
 
@@ -351,7 +352,7 @@ Result<Job> job_from_json(const json& source, const fs::path& folder, const std:
 
 Result<Job> read_job(const fs::path& path) {
   return within_memory(path.native(), [&]() -> Result<Job> {
-    VITRINE_TRY(auto json, read_json_file(path, kMaxJobBytes));
+    VITRINE_TRY(auto json, isolate::read_json_file(path, kMaxJobBytes));
     auto job = job_from_json(json, path.parent_path().empty() ? fs::path(".") : path.parent_path(),
                              path.stem().string());
     if (!job && job.error().file.empty()) job.error().file = path.string();

@@ -180,4 +180,22 @@ const Codec* onnx_codec(std::int64_t data_type) {
   return data_type < 0 ? nullptr : by_number(kOnnx, static_cast<std::uint64_t>(data_type));
 }
 
+const Codec* codec_of_number(std::uint64_t number) {
+  const auto within = [&](std::size_t rows) {
+    if (number < rows) return true;
+    number -= rows;
+    return false;
+  };
+  if (within(std::size(kSafetensors))) return &kSafetensors[number];
+  if (within(std::size(kTorch))) return &kTorch[number];
+  if (within(std::size(kGguf))) return &kGguf[number].codec;
+  return within(std::size(kOnnx)) ? &kOnnx[number].codec : nullptr;
+}
+
+std::optional<std::uint32_t> number_of_codec(const Codec& codec) {
+  for (std::uint32_t number = 0; const Codec* candidate = codec_of_number(number); ++number)
+    if (candidate == &codec) return number;
+  return std::nullopt;
+}
+
 }  // namespace vitrine::engine

@@ -28,4 +28,9 @@ struct Codec {
 /// Types of `TensorProto.DataType`.
 [[nodiscard]] const Codec* onnx_codec(std::int64_t data_type);
 
+/// A number for each codec above, by which processes of one build name it to each other.
+[[nodiscard]] std::optional<std::uint32_t> number_of_codec(const Codec& codec);
+/// nullptr if no codec has that number.
+[[nodiscard]] const Codec* codec_of_number(std::uint64_t number);
+
 }  // namespace vitrine::engine

@@ -2,11 +2,12 @@
 
 #include <elf.h>
 
-#include <array>
+#include <algorithm>
 #include <cstring>
-#include <fstream>
 
 #include <fmt/format.h>
+
+#include "engine/io/mapped_file.h"
 
 namespace vitrine::engine {
 namespace {
@@ -27,17 +28,15 @@ Status bad(const std::filesystem::path& path, std::string message, std::uint64_t
 }  // namespace
 
 Status check_library_file(const std::filesystem::path& path) {
-  std::error_code ignored;
-  const auto size = std::filesystem::file_size(path, ignored);
-  std::array<char, sizeof(Elf64_Ehdr)> bytes{};
-  std::ifstream file(path, std::ios::binary);
-  if (ignored || !file) return fail_file(ErrorCode::FileMissing, path.string(), "the library cannot be read");
-  file.read(bytes.data(), bytes.size());
-  const auto got = static_cast<std::size_t>(file.gcount());
+  const auto file = MappedFile::open(path);
+  if (!file) return fail_file(ErrorCode::FileMissing, path.string(), "the library cannot be read");
+  const std::uint64_t size = (*file)->size();
+  const auto bytes = (*file)->bytes().first(std::min<std::size_t>(size, sizeof(Elf64_Ehdr)));
+  const std::size_t got = bytes.size();
   if (got < SELFMAG || std::memcmp(bytes.data(), ELFMAG, SELFMAG) != 0)
     return bad(path, got == 0 ? "expected an ELF file, it is empty" : "expected an ELF file, came something else", 0);
-  if (got < bytes.size())
-    return bad(path, fmt::format("expected an ELF header of {} bytes, came {}", bytes.size(), got), got);
+  if (got < sizeof(Elf64_Ehdr))
+    return bad(path, fmt::format("expected an ELF header of {} bytes, came {}", sizeof(Elf64_Ehdr), got), got);
   Elf64_Ehdr header;
   std::memcpy(&header, bytes.data(), sizeof header);
   if (header.e_ident[EI_CLASS] != ELFCLASS64) return bad(path, "expected a 64-bit ELF file, came another class", EI_CLASS);

@@ -162,7 +162,7 @@ Status MappedCheckpoint::read_f32_range(const TensorEntry& entry, std::uint64_t 
     std::copy_n(first.begin() + static_cast<std::ptrdiff_t>(before), done, out.begin());
   }
   if (done < out.size()) codec.decode(from + (begin + done) / block * codec.block_bytes, out.size() - done, out.data() + done);
-  return {};
+  return sources_[found->second].file ? sources_[found->second].file->check_whole() : Status{};
 }
 
 Result<std::span<const std::byte>> MappedCheckpoint::bytes(const TensorEntry& entry) const {
@@ -175,7 +175,17 @@ Result<std::span<const std::byte>> MappedCheckpoint::bytes(const TensorEntry& en
     return std::span<const std::byte>(*source.decoded).subspan(*source.decoded_at, known.bytes);
   if (source.decoded) return std::span<const std::byte>(*source.decoded);
   if (!source.file) return fail_file(ErrorCode::Unsupported, known.file, source.no_values, known.offset);
-  return source.file->range(known.offset, known.bytes);
+  return source.file->range(source.decoded_at.value_or(known.offset), known.bytes);
+}
+
+std::vector<std::pair<std::string, std::size_t>> MappedCheckpoint::aliases() const {
+  return {aliases_.begin(), aliases_.end()};
+}
+
+std::vector<std::pair<std::string, std::size_t>> MappedCheckpoint::transposed() const {
+  std::vector<std::pair<std::string, std::size_t>> list;
+  for (const auto& [alias, what] : transposed_) list.emplace_back(alias, what.target);
+  return list;
 }
 
 std::optional<std::uint64_t> checked_numel(const std::vector<std::uint64_t>& shape) {

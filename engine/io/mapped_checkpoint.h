@@ -23,7 +23,8 @@ struct TensorSource {
   std::string no_values;              ///< why values cannot be read; empty if they can
   std::vector<std::int64_t> strides;  ///< in values, one an axis; empty if row-major without holes
   bool big_endian = false;
-  /// Where the tensor begins in `decoded`; without it, it is all of `decoded`.
+  /// Where the tensor begins in `decoded`, or in `file` if that holds decoded bytes; without it, it is all of `decoded`
+  /// or where the entry says.
   std::optional<std::uint64_t> decoded_at{};
 };
 
@@ -55,6 +56,12 @@ class MappedCheckpoint final : public Checkpoint {
   [[nodiscard]] const nlohmann::json& metadata() const override { return metadata_; }
   [[nodiscard]] const std::vector<std::string>& warnings() const override { return warnings_; }
   [[nodiscard]] std::vector<std::string> files() const override { return files_; }
+
+  /// Where the values of each of `tensors` lie.
+  [[nodiscard]] const std::vector<TensorSource>& sources() const { return sources_; }
+  /// Second names and the number of the tensor in `tensors`.
+  [[nodiscard]] std::vector<std::pair<std::string, std::size_t>> aliases() const;
+  [[nodiscard]] std::vector<std::pair<std::string, std::size_t>> transposed() const;
 
  private:
   [[nodiscard]] Status decode(std::size_t index, std::span<float> out) const;

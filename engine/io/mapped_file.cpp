@@ -70,7 +70,8 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem
   return adopt(descriptor, name);
 }
 
-Result<std::shared_ptr<const MappedFile>> MappedFile::adopt(int descriptor, std::string path) {
+Result<std::shared_ptr<const MappedFile>> MappedFile::adopt(int descriptor, std::string path,
+                                                                   std::optional<std::uint64_t> links) {
   std::shared_ptr<MappedFile> file(new MappedFile());
   file->path_ = std::move(path);
   file->descriptor_ = descriptor;
@@ -78,7 +79,7 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::adopt(int descriptor, std:
   if (::fstat(descriptor, &info) != 0)
     return fail_file(ErrorCode::FileMissing, file->path_, fmt::format("cannot be opened: {}", std::strerror(errno)));
   if (!S_ISREG(info.st_mode)) return fail_file(ErrorCode::FileFormat, file->path_, "expected a regular file");
-  file->links_ = info.st_nlink;
+  file->links_ = links.value_or(info.st_nlink);
   VITRINE_CHECK(file->take_bytes(static_cast<std::uint64_t>(info.st_size)));
   return file;
 }

@@ -23,8 +23,11 @@ class MappedFile {
   /// Opens the file, or has the thread's `FileSource` open it.
   /// @error FileMissing if it cannot be opened, FileFormat if it is not a regular file
   [[nodiscard]] static Result<std::shared_ptr<const MappedFile>> open(const std::filesystem::path& path);
-  /// Takes a descriptor of a regular file over. @param path what messages call it
-  [[nodiscard]] static Result<std::shared_ptr<const MappedFile>> adopt(int descriptor, std::string path);
+  /// Takes a descriptor of a regular file over.
+  /// @param path what messages call it
+  /// @param links how many directory entries name the bytes, where the descriptor does not know
+  [[nodiscard]] static Result<std::shared_ptr<const MappedFile>> adopt(int descriptor, std::string path,
+                                                                       std::optional<std::uint64_t> links = {});
 
   /// Bytes from elsewhere than a file, under the name that messages give them.
   [[nodiscard]] static std::shared_ptr<const MappedFile> copy_of(std::span<const std::byte> bytes, std::string name);

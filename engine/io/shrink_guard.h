@@ -6,9 +6,9 @@
 
 namespace vitrine::engine {
 
-/// Keeps the process alive when a mapped file becomes shorter: what the kernel answers with SIGBUS becomes zero bytes and a
-/// mark that readers ask for after they have read. The handler is installed with the first guard; faults that are
-/// not in a guarded range go to the handler that was there before. Thread safe.
+/// Keeps the process alive when a mapped file becomes shorter: what the kernel answers with SIGBUS becomes zero bytes
+/// and a mark that readers ask for after they have read. The handler is installed with the first guard; faults that
+/// are not in a guarded range go to the handler that was there before. Thread safe.
 class ShrinkGuard {
  public:
   /// Guards `[begin, begin + size)`, a mapping of whole pages from byte 0 of a file.

@@ -17,7 +17,9 @@
 #include "engine/io/npy.h"
 #include "engine/io/plugin_manifest.h"
 #include "engine/io/quantised.h"
+#include "engine/isolate/reader.h"
 #include "engine/model/config_check.h"
+#include "engine/model/identity_answer.h"
 #include "engine/model/tokenizer_notes.h"
 #include "engine/text/tokenizer.h"
 
@@ -294,6 +296,7 @@ std::string kind_name(FileKind kind) {
 }
 
 Result<FileIdentity> identify(const fs::path& path) {
+  if (isolate::reader_in_use()) return identify_apart(path);
   return within_memory(path.native(), [&] { return identify_at(path); });
 }
 

@@ -28,7 +28,8 @@ struct FileIdentity {
 };
 
 /// Opens any file that Vitrine reads with the reader for it: by content first, then by name. A folder is a model: its
-/// configuration, tokenizer and weights are opened, and one that is broken refuses the folder.
+/// configuration, tokenizer and weights are opened, and one that is broken refuses the folder. Where a reader process
+/// is in use (engine/isolate), it does all of that.
 /// @error as the reader; FileFormat if it is nothing that is known
 /// @cost  headers only for weights; an image is decoded
 [[nodiscard]] Result<FileIdentity> identify(const std::filesystem::path& path);

@@ -5,6 +5,7 @@
 
 #include "engine/io/json.h"
 #include "engine/io/quantised.h"
+#include "engine/isolate/readers.h"
 #include "engine/model/architecture.h"
 #include "engine/model/build.h"
 #include "engine/model/config_check.h"
@@ -26,9 +27,9 @@ std::optional<fs::path> beside(const fs::path& model, const char* name) {
 }
 
 Result<json> find_config(const fs::path& model, const OpenOptions& options, const Checkpoint& file) {
-  if (options.config) return read_json_file(*options.config);
+  if (options.config) return isolate::read_json_file(*options.config);
   if (file.format() == "gguf") return json();
-  if (const auto path = beside(model, "config.json")) return read_json_file(*path);
+  if (const auto path = beside(model, "config.json")) return isolate::read_json_file(*path);
   return json();
 }
 
@@ -48,7 +49,7 @@ std::vector<std::string> labels_of(const json& config) {
 std::int64_t beginning_token(const fs::path& path, const Model::Parts& parts) {
   const auto file = beside(path, "tokenizer_config.json");
   if (!file || !parts.tokenizer || parts.checkpoint->format() == "gguf") return -1;
-  const auto config = read_json_file(*file);
+  const auto config = isolate::read_json_file(*file);
   if (!config || !config->is_object() || config->value("add_bos_token", json()) != json(true)) return -1;
   const json bos = config->value("bos_token", json());
   const json text = bos.is_object() ? bos.value("content", json()) : bos;
@@ -59,7 +60,7 @@ std::int64_t beginning_token(const fs::path& path, const Model::Parts& parts) {
 std::int64_t stated_length(const fs::path& path) {
   const auto file = beside(path, "sentence_bert_config.json");
   if (!file) return 0;
-  const auto config = read_json_file(*file);
+  const auto config = isolate::read_json_file(*file);
   if (!config || !config->is_object()) return 0;
   const json length = config->value("max_seq_length", json());
   return length.is_number_integer() && length >= 2 && length <= 1'000'000 ? length.get<std::int64_t>() : 0;
@@ -70,7 +71,7 @@ void open_companions(const fs::path& path, Model::Parts& parts) {
   std::error_code ignored;
   const fs::path folder = fs::is_directory(path, ignored) ? path : path.parent_path();
   if (parts.spec.input.value("text", false)) {
-    auto tokenizer = parts.checkpoint->format() == "gguf" ? tokenizer_from_gguf(parts.checkpoint->metadata(), path.string()) : open_tokenizer(folder);
+    auto tokenizer = parts.checkpoint->format() == "gguf" ? isolate::tokenizer_from_gguf(parts.checkpoint->metadata(), path.string()) : isolate::open_tokenizer(folder);
     if (tokenizer) parts.tokenizer = *tokenizer;
     else if (tokenizer.error().code != ErrorCode::FileMissing) parts.warnings.push_back(sentence(tokenizer.error()));
   }
@@ -79,7 +80,7 @@ void open_companions(const fs::path& path, Model::Parts& parts) {
   if (!parts.spec.input.value("image", false)) return;
   json how = parts.spec.input.value("preprocess", json());
   if (const auto file = beside(path, "preprocessor_config.json")) {
-    if (auto read = read_json_file(*file)) how = *read;
+    if (auto read = isolate::read_json_file(*file)) how = *read;
     else parts.warnings.push_back(sentence(read.error()));
   } else if (parts.config.is_object() && parts.config.contains("pretrained_cfg")) {
     how = parts.config["pretrained_cfg"];
@@ -102,7 +103,7 @@ std::string name_of(const std::string& model, const fs::path& path, const json& 
 /// The configuration that lies beside the weights, checked. @error one that is broken: it is not guessed around
 Status read_config(const std::string& model, const OpenOptions& options, Model::Parts& parts) {
   if (const auto own = beside(parts.path, "vitrine.json"); own && !options.config) {
-    VITRINE_TRY(parts.config, read_json_file(*own));
+    VITRINE_TRY(parts.config, isolate::read_json_file(*own));
     parts.own_spec = true;
     return {};
   }
@@ -170,7 +171,7 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& model, const 
   };
   VITRINE_CHECK(progress.step(0, "reading the file"));
   auto parts = std::make_shared<Model::Parts>();
-  VITRINE_TRY(parts->checkpoint, open_checkpoint(path));
+  VITRINE_TRY(parts->checkpoint, isolate::open_checkpoint(path, progress));
   parts->path = path;
   parts->dtype = options.dtype;
   VITRINE_CHECK(read_config(model, options, *parts));
@@ -204,7 +205,7 @@ Result<std::unique_ptr<MappedWeights>> open_weights(const std::string& model) {
   if (model.starts_with("demo:")) {
     VITRINE_TRY(parts.path, demo_folder(model.substr(5)));
   }
-  VITRINE_TRY(parts.checkpoint, open_checkpoint(parts.path));
+  VITRINE_TRY(parts.checkpoint, isolate::open_checkpoint(parts.path));
   VITRINE_CHECK(read_config(model, {}, parts));
   VITRINE_TRY(const Expanded expanded, expand(parts));
   return std::make_unique<MappedWeights>(parts.checkpoint, expanded.weights, expanded.prefixes, DType::F32);

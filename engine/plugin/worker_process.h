@@ -13,7 +13,7 @@ namespace vitrine::engine {
 ///
 /// @param request {"do": "describe"} or {"do": "run", ...}; see plugins/sdk/worker.cpp
 /// @param limit after which the process is killed
-/// @error Unsupported with what the plugin did (crashed with a signal, hung, wrote nonsense), or its own message;
+/// @error Unsupported with what the plugin did (ended by a signal, hung, wrote nonsense), or its own message;
 ///        Cancelled if `progress` was cancelled
 /// @cost one process, about 2 ms
 [[nodiscard]] Result<Frame> ask_worker(const std::filesystem::path& library, Frame request,

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "engine/io/checkpoint.h"
+#include "engine/isolate/readers.h"
 #include "engine/run/run.h"
 #include "engine/run/sweep.h"
 #include "engine/tensor/guard.h"
@@ -101,7 +102,7 @@ Result<std::shared_ptr<const EvalSet>> open_eval_set(const Model& model) {
   const fs::path folder = fs::is_directory(model.path(), ignored) ? model.path() : model.path().parent_path();
   const fs::path path = folder / "eval.safetensors";
   if (!fs::exists(path, ignored)) return fail(ErrorCode::FileMissing, "the model has no evaluation set (eval.safetensors beside its weights)");
-  VITRINE_TRY(const auto file, open_checkpoint(path));
+  VITRINE_TRY(const auto file, isolate::open_checkpoint(path));
   auto set = std::make_shared<EvalSet>();
   set->name = path.filename().string();
   VITRINE_TRY(set->labels, read(*file, "labels", true));

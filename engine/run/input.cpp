@@ -6,6 +6,7 @@
 
 #include "engine/io/checkpoint.h"
 #include "engine/io/image.h"
+#include "engine/isolate/readers.h"
 #include "engine/model/build.h"
 #include "engine/model/model.h"
 #include "engine/tensor/guard.h"
@@ -42,7 +43,7 @@ class Preparer {
   }
 
   Status read_tensors(const std::filesystem::path& path) {
-    VITRINE_TRY(const auto file, open_checkpoint(path));
+    VITRINE_TRY(const auto file, isolate::open_checkpoint(path));
     for (const auto& e : file->tensors()) {
       VITRINE_TRY(const auto values, file->read_f32(e));
       VITRINE_TRY(out_.tensors[e.name], guard([&]() -> Tensor {
@@ -128,7 +129,7 @@ class Preparer {
     if (!model_.preprocess()) return fail(ErrorCode::InvalidInput, "the model's files do not say how an image is prepared (preprocessor_config.json)");
     ImagePreprocess how = *model_.preprocess();
     how.channels = model_.spec().input.value("channels", how.channels);
-    VITRINE_TRY(const Image8 image, decode_image(*out_.item.image, how.channels));
+    VITRINE_TRY(const Image8 image, isolate::decode_image(*out_.item.image, how.channels));
     VITRINE_TRY(const PreprocessedImage made, preprocess(image, how));
     const ImageF& v = made.values;
     out_.tensors["pixel_values"] = Tensor::from_floats(v.values, {1, v.channels, v.height, v.width});

@@ -8,6 +8,7 @@
 
 #include "engine/core/sha256.h"
 #include "engine/io/json.h"
+#include "engine/isolate/readers.h"
 #include "engine/run/parity.h"
 
 namespace vitrine::engine {
@@ -187,7 +188,7 @@ Result<ParityCase> read_parity_case(const fs::path& folder, const Progress& prog
   if (!fs::is_directory(folder, failed))
     return fail_file(ErrorCode::FileMissing, folder.string(), "expected a folder with a case, came none");
   if (fs::exists(folder / "case.json", failed)) {
-    VITRINE_TRY(out.about, read_json_file(folder / "case.json"));
+    VITRINE_TRY(out.about, isolate::read_json_file(folder / "case.json"));
     if (!out.about.is_object())
       return fail_file(ErrorCode::FileFormat, (folder / "case.json").string(), "expected an object");
   }

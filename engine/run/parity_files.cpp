@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/io/json.h"
+#include "engine/isolate/readers.h"
 #include "engine/run/input.h"
 
 namespace vitrine::engine {
@@ -122,7 +123,7 @@ Status compare_input_files(const Model& model, const ParityCase& on, const Parit
   std::error_code failed;
   const std::string label = variant.label.empty() ? "" : variant.label + "/";
   if (const fs::path listed = on.folder / "input.json"; fs::exists(listed, failed)) {
-    VITRINE_TRY(const auto json, read_json_file(listed));
+    VITRINE_TRY(const auto json, isolate::read_json_file(listed));
     if (json.is_object()) compare_listed(model, on, json, report);
   }
   const HostTensor* ids = find(on, "input_ids");

@@ -1,4 +1,5 @@
 #include "engine/run/parity_tensor.h"
+#include "engine/isolate/readers.h"
 
 #include <algorithm>
 #include <cmath>
@@ -272,7 +273,7 @@ Result<HostTensor> stack(const std::vector<HostTensor>& parts) {
 }
 
 Result<std::map<std::string, HostTensor>> read_host_tensors(const std::filesystem::path& file) {
-  VITRINE_TRY(const auto checkpoint, open_checkpoint(file));
+  VITRINE_TRY(const auto checkpoint, isolate::open_checkpoint(file));
   std::map<std::string, HostTensor> tensors;
   std::int64_t total = 0;
   for (const TensorEntry& entry : checkpoint->tensors()) {

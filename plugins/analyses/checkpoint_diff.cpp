@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/io/bytes.h"
+#include "engine/isolate/readers.h"
 #include "engine/model/build.h"
 #include "engine/model/weight_map.h"
 #include "engine/tensor/guard.h"
@@ -37,7 +38,7 @@ Result<std::shared_ptr<const Checkpoint>> other_file(const std::string& against)
   if (against.starts_with("demo:")) {
     VITRINE_TRY(path, demo_folder(against.substr(5)));
   }
-  return open_checkpoint(path);
+  return isolate::open_checkpoint(path);
 }
 
 /// Whether the two files spell their tensors alike: then they are compared as they are stored.

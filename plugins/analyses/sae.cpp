@@ -4,6 +4,7 @@
 
 #include "engine/io/checkpoint.h"
 #include "engine/io/json.h"
+#include "engine/isolate/readers.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/ops.h"
 
@@ -46,7 +47,7 @@ Result<Sae> settings(const nlohmann::json& config, const std::string& file) {
 void read_features(const fs::path& path, Sae& sae) {
   std::error_code ignored;
   if (!fs::exists(path, ignored)) return;
-  const auto json = read_json_file(path);
+  const auto json = isolate::read_json_file(path);
   if (!json || !json->is_array()) return;
   sae.density.assign(static_cast<std::size_t>(sae.d_sae), -1);
   sae.strongest.assign(static_cast<std::size_t>(sae.d_sae), "");
@@ -85,9 +86,9 @@ Result<Sae> open_sae(const fs::path& model_folder) {
   for (const fs::path& folder : {model_folder / "sae", model_folder}) {
     const fs::path config = folder / "cfg.json", weights = folder / "sae_weights.safetensors";
     if (!fs::exists(config, ignored) || !fs::exists(weights, ignored)) continue;
-    VITRINE_TRY(const auto json, read_json_file(config));
+    VITRINE_TRY(const auto json, isolate::read_json_file(config));
     VITRINE_TRY(Sae sae, settings(json, config.string()));
-    VITRINE_TRY(const auto file, open_checkpoint(weights));
+    VITRINE_TRY(const auto file, isolate::open_checkpoint(weights));
     VITRINE_TRY(sae.w_enc, weight(*file, "W_enc", {sae.d_in, sae.d_sae}));
     VITRINE_TRY(sae.w_dec, weight(*file, "W_dec", {sae.d_sae, sae.d_in}));
     VITRINE_TRY(sae.b_enc, weight(*file, "b_enc", {sae.d_sae}));

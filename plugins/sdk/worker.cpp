@@ -1,17 +1,15 @@
 // The process that a C plugin runs in: one question over standard input, one answer, and it ends.
 
-#include <csignal>
 #include <cstring>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <limits>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "engine/isolate/child_process.h"
 #include "engine/plugin/frame.h"
 #include "engine/io/plugin_manifest.h"
 #include "plugins/sdk/vitrine_plugin.h"
@@ -227,13 +225,9 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "usage: vitrine-plugin-worker LIBRARY (started by vitrine, with a socket as standard input)\n");
     return 2;
   }
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const rlimit no_core{0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)   // their shadow memory is larger than any limit
-  const rlimit memory{rlim_t{8} << 30, rlim_t{8} << 30};
-  setrlimit(RLIMIT_AS, &memory);
-#endif
+  vitrine::engine::isolate::ProcessLimits limits;
+  limits.address_bytes = std::uint64_t{8} << 30;
+  if (!vitrine::engine::isolate::limit_this_process(limits)) return 3;
   const int channel = take_channel();
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::hours(1);
   const auto request = vitrine::engine::read_frame(channel, deadline);

@@ -43,7 +43,7 @@ TEST_P(FaultyCPlugin, EndsAsASentence) {
 INSTANTIATE_TEST_SUITE_P(Faults, FaultyCPlugin,
                          testing::Values(Fault{"NO_ENTRY", "symbol vt_plugin_query is missing"},
                                          Fault{"ABI", "expected abi 1, came 99"}, Fault{"SIZE", "too short"},
-                                         Fault{"CRASH", "crashed with signal 11"}, Fault{"EXIT", "ended with exit code 7"},
+                                         Fault{"CRASH", "ended by signal 11"}, Fault{"EXIT", "ended with exit code 7"},
                                          Fault{"NOISE", "message of at most"}),
                          [](const auto& info) { return std::string(info.param.name); });
 
@@ -67,7 +67,7 @@ TEST(Loader, ACrashingCPluginCostsOnlyItself) {
   scratch.plugin("b", c_manifest("test.c", "c_NONE.so"), "c_NONE.so");
   const PluginSet set = load_plugins({{scratch.path(), PluginOrigin::Outside}});
   ASSERT_EQ(set.plugins.size(), 2u);
-  EXPECT_NE(set.plugins[0].message.find("crashed"), std::string::npos) << set.plugins[0].message;
+  EXPECT_NE(set.plugins[0].message.find("ended by signal"), std::string::npos) << set.plugins[0].message;
   EXPECT_TRUE(set.plugins[1].active) << set.plugins[1].message;
   EXPECT_NE(set.analyses.find("test_c_constant"), nullptr);
 }

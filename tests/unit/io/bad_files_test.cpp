@@ -13,13 +13,18 @@
 #include <gtest/gtest.h>
 
 #include "engine/model/identify.h"
+#include "bad_rows.h"
 #include "golden_files.h"
 
 namespace vitrine::engine {
 namespace {
 
 namespace fs = std::filesystem;
+using test::carry_out;
+using test::copy_of_row;
 using test::golden_files;
+using test::index_rows;
+using test::names_below;
 using nlohmann::json;
 
 /// Peak resident memory of this process in bytes.
@@ -83,33 +88,6 @@ Outcome identify_in_child(const fs::path& file, const fs::path& folder) {
   return outcome;
 }
 
-void carry_out(const json& step, const fs::path& folder) {
-  const std::string verb = step.at(0), name = step.at(1);
-  if (verb == "symlink") fs::create_symlink(step.at(2).get<std::string>(), folder / name);
-  if (verb == "hardlink") fs::create_hard_link(folder / step.at(2).get<std::string>(), folder / name);
-  if (verb == "fifo" && ::mkfifo((folder / name).c_str(), 0600) != 0) ADD_FAILURE() << "no pipe";
-  if (verb == "mkdir") fs::create_directory(folder / name);
-}
-
-std::set<std::string> names_below(const fs::path& folder) {
-  std::set<std::string> names;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) names.insert(entry.path().string());
-  return names;
-}
-
-/// What a row needs, in a folder of its own: the file, the files beside it where they belong to it, and all plugins of
-/// the folder, since each knows of the others.
-fs::path copy_of_row(const std::string& format, const fs::path& source, const fs::path& work) {
-  const fs::path copy = work / "row";
-  const auto recursive = fs::copy_options::recursive;
-  fs::create_directory(copy);
-  if (format == "manifest") fs::copy(source.parent_path().parent_path(), copy, recursive);
-  else if (format == "safetensors_index" || format == "onnx") fs::copy(source.parent_path(), copy);
-  else fs::copy_file(source, copy / source.filename());
-  for (const auto& entry : fs::recursive_directory_iterator(copy)) fs::permissions(entry.path(), fs::perms::owner_all);
-  return format == "manifest" ? copy / source.parent_path().filename() : copy;
-}
-
 void check_row(const json& row) {
   const fs::path source = golden_files() / "bad" / row.at("file").get<std::string>();
   SCOPED_TRACE(row["file"].get<std::string>() + ": " + row.at("what_is_wrong").get<std::string>());
@@ -133,13 +111,6 @@ void check_row(const json& row) {
   }
   if (std::getenv("VITRINE_SHOW") != nullptr)
     std::printf("%s %s\n", outcome.opened ? "WARN" : "NO  ", outcome.message.c_str());
-}
-
-std::vector<json> index_rows() {
-  std::vector<json> rows;
-  std::ifstream index(golden_files() / "bad/index.jsonl");
-  for (std::string line; std::getline(index, line);) rows.push_back(json::parse(line));
-  return rows;
 }
 
 class BadFiles : public testing::TestWithParam<std::string> {};
