@@ -166,9 +166,9 @@ engine::Status SessionKeeper::save(const fs::path& path) {
   document_.colour_ranges = colour_ranges(state());
   VITRINE_CHECK(write_session(path, document_));
   path_ = path;
-  if (autosave_) {
-    autosave_->remove();
+  if (auto before = std::move(autosave_)) {
     restart_autosave();
+    before->remove();
   }
   set_dirty(false);
   emit changed();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -131,16 +132,26 @@ engine::Result<std::unique_ptr<Autosave>> Autosave::start(const fs::path& folder
   fs::create_directories(folder, ignored);
   for (int number = 1; number < 10'000; ++number) {
     const fs::path path = folder / ("autosave-" + std::to_string(number) + ".jsonl");
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+    // A file takes its name when all of the journal is in it: a kill meanwhile leaves no half of a session to be offered.
+    const fs::path part = folder / ("autosave-" + std::to_string(number) + ".part");
+    if (fs::exists(path, ignored)) continue;
+    if (fs::exists(part, ignored) && abandoned(part)) fs::remove(part, ignored);
+    const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0 && errno == EEXIST) continue;
     if (fd < 0) return fail_file(ErrorCode::FileMissing, path.string(), std::string("cannot be created: ") + std::strerror(errno));
     ::flock(fd, LOCK_EX | LOCK_NB);
-    std::unique_ptr<Autosave> self(new Autosave(path, fd));
+    std::unique_ptr<Autosave> self(new Autosave(part, fd));
     if (auto written = self->write_all(journal, session_path); !written) {
       self->remove();
       return tl::unexpected(std::move(written.error()));
     }
-    return self;
+    if (::renameat2(AT_FDCWD, part.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) {
+      self->path_ = path;
+      return self;
+    }
+    const int why = errno;
+    self->remove();
+    if (why != EEXIST) return fail_file(ErrorCode::FileMissing, path.string(), std::string("cannot be created: ") + std::strerror(why));
   }
   return fail_file(ErrorCode::FileLimit, folder.string(), "holds too many autosaved sessions");
 }
@@ -239,7 +250,9 @@ std::vector<Recovered> find_autosaves(const fs::path& folder) {
     if (name.rfind("autosave-", 0) != 0 || entry.path().extension() != ".jsonl" || !abandoned(entry.path())) continue;
     if (auto found = read_autosave(entry.path()); found && found->journal.steps().size() > 1) out.push_back(std::move(*found));
   }
-  std::sort(out.begin(), out.end(), [](const Recovered& a, const Recovered& b) { return a.time_ms > b.time_ms; });
+  std::sort(out.begin(), out.end(), [](const Recovered& a, const Recovered& b) {
+    return std::pair(a.time_ms, a.journal.steps().size()) > std::pair(b.time_ms, b.journal.steps().size());
+  });
   return out;
 }
 

@@ -228,8 +228,9 @@ void MainWindow::on_model_changed() {
     if (!notes.isEmpty()) banner_->show_note(QStringLiteral("%1: %2").arg(QString::fromStdString(model->name), notes.join(QStringLiteral("; "))));
   }
   remember_recent(QString::fromStdString(model->path));
-  status_->set_model(QStringLiteral("%1, %2, %3").arg(QString::fromStdString(model->name), QString::fromStdString(model->architecture),
-                                                      QString::fromStdString(model->dtype)));
+  status_->set_model(model->cannot_run.empty() ? QStringLiteral("%1, %2, %3").arg(QString::fromStdString(model->name), QString::fromStdString(model->architecture),
+                                                                                   QString::fromStdString(model->dtype))
+                                               : QStringLiteral("%1, tensors alone").arg(QString::fromStdString(model->name)));
   choose_preset_for_model();
   if (!model->opening) check_hash();
 }

@@ -47,6 +47,19 @@ std::string plain(const nlohmann::json& json) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+/// A store comes from a file like any other: its pages are checked, and it may not bring code of its own.
+Status check_sound(const Database& db, const std::filesystem::path& path) {
+  auto pages = db.prepare("PRAGMA quick_check(1)");
+  VITRINE_TRY(const bool answered, pages.step());
+  if (!answered || pages.text(0) != "ok")
+    return fail_file(ErrorCode::FileFormat, path.string(), "expected a sound results store, came damaged pages");
+  auto active = db.prepare("SELECT count(*) FROM sqlite_schema WHERE type NOT IN ('table','index') OR sql LIKE '%VIRTUAL%'");
+  VITRINE_TRY(const bool row, active.step());
+  if (row && active.integer(0) != 0)
+    return fail_file(ErrorCode::FileFormat, path.string(), "expected a results store of tables, came one with triggers, views or virtual tables");
+  return {};
+}
+
 }  // namespace
 
 struct ResultsStore::State {
@@ -59,6 +72,8 @@ ResultsStore::~ResultsStore() = default;
 
 Result<std::unique_ptr<ResultsStore>> ResultsStore::open(const std::filesystem::path& path) {
   VITRINE_TRY(Database db, Database::open(path));
+  VITRINE_CHECK(db.execute("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON"));
+  VITRINE_CHECK(check_sound(db, path));
   VITRINE_CHECK(db.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON"));
   std::int64_t version = 0, tables = 0;
   {

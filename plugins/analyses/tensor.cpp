@@ -30,7 +30,7 @@ std::vector<Cell> statistics_row(const std::string& of, const ValueStatistics& s
 
 Table statistics_table() {
   return {"statistics", {{"of", "", 4}, {"values", "", 9}, {"min", "", 6}, {"max", "", 6}, {"mean", "", 6}, {"std", "", 6},
-                         {"zeros", "share", 4}, {"NaN", "", 9}, {"infinite", "", 9}}, {}};
+                         {"zeros", "fraction", 4}, {"NaN", "", 9}, {"infinite", "", 9}}, {}};
 }
 
 Array histogram_array(const Histogram& histogram) {

@@ -1,3 +1,10 @@
+#include <sys/fsuid.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
 #include <filesystem>
 #include <set>
 
@@ -49,6 +56,10 @@ class WindowTest : public QObject {
   void two_branches_stand_side_by_side();
   void save_and_reopen_gives_the_same_window();
   void what_was_not_saved_is_offered_at_the_next_start();
+  void a_full_disk_leaves_the_old_file_and_is_said();
+  void a_folder_that_cannot_be_written_is_said();
+  void acts_during_a_full_disk_are_saved_once_it_has_room();
+  void a_file_is_not_opened_a_third_time_after_two_crashes();
   void refusals_are_one_sentence_and_leave_the_journal();
   void nothing_freezes_while_both_cores_are_busy();
   void stop_ends_the_work();
@@ -230,6 +241,122 @@ void WindowTest::what_was_not_saved_is_offered_at_the_next_start() {
   auto third = make(autosave);
   third->offer_recovery();
   QVERIFY2(third->banner().sentence().isEmpty(), "what was saved is not offered");
+}
+
+namespace {
+
+/// While it lives no file of this process may grow beyond `bytes`: what a full disk is to a writer.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit small{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+  }
+  ~FullDisk() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+QByteArray bytes_of(const QString& path) {
+  QFile file(path);
+  return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+}
+
+}  // namespace
+
+void WindowTest::a_full_disk_leaves_the_old_file_and_is_said() {
+  QTemporaryDir folder;
+  auto window = make();
+  prepare(*window);
+  const QString path = folder.filePath("kept.vitrine");
+  window->save_session(path);
+  const QByteArray before = bytes_of(path);
+  QVERIFY(before.size() > 400);
+  window->host().act(zero(1, 1));
+  rest(*window);
+  {
+    const FullDisk full(200);
+    window->save_session(path);
+    QVERIFY2(window->banner().sentence().contains("kept.vitrine") && window->banner().sentence().contains("cannot be written"), qPrintable(window->banner().sentence()));
+  }
+  QVERIFY(bytes_of(path) == before);
+  QCOMPARE(QDir(folder.path()).entryList(QDir::Files | QDir::Hidden).size(), 1);
+  QVERIFY(window->isWindowModified());
+  window->save_session(path);
+  QVERIFY(bytes_of(path) != before);
+  QVERIFY(!window->isWindowModified());
+}
+
+void WindowTest::a_folder_that_cannot_be_written_is_said() {
+  QTemporaryDir folder;
+  auto window = make();
+  prepare(*window);
+  const QString path = folder.filePath("kept.vitrine");
+  window->save_session(path);
+  const QByteArray before = bytes_of(path);
+  window->host().act(zero(1, 1));
+  rest(*window);
+  QVERIFY(QFile::setPermissions(folder.path(), QFile::ReadOwner | QFile::ExeOwner | QFile::ReadOther | QFile::ExeOther));
+  // The one who may write anywhere looks with the eyes of nobody.
+  const bool root = ::geteuid() == 0;
+  if (root) ::setfsuid(65534);
+  window->save_session(path);
+  if (root) ::setfsuid(0);
+  QFile::setPermissions(folder.path(), QFile::ReadOwner | QFile::WriteOwner | QFile::ExeOwner);
+  QVERIFY2(window->banner().sentence().contains("kept.vitrine") && window->banner().sentence().contains("cannot be created"), qPrintable(window->banner().sentence()));
+  QVERIFY(bytes_of(path) == before);
+  QVERIFY(window->isWindowModified());
+}
+
+void WindowTest::acts_during_a_full_disk_are_saved_once_it_has_room() {
+  QTemporaryDir folder;
+  const auto autosave = std::filesystem::path(folder.path().toStdString());
+  auto window = make(autosave);
+  prepare(*window);
+  {
+    const FullDisk full(300);
+    window->host().act(zero(1, 1));
+    QVERIFY2(window->banner().sentence().contains("Autosave is off"), qPrintable(window->banner().sentence()));
+    window->host().act(zero(1, 0));
+    rest(*window);
+  }
+  window->host().act(zero(0, 3));
+  rest(*window);
+  const auto journal = window->keeper().journal().to_json();
+  window.reset();
+  const auto left = app::find_autosaves(autosave);
+  QCOMPARE(left.size(), std::size_t{1});
+  QVERIFY2(left[0].journal.to_json() == journal, "nothing that was done meanwhile is missing");
+}
+
+void WindowTest::a_file_is_not_opened_a_third_time_after_two_crashes() {
+  QTemporaryDir folder;
+  const auto state = std::filesystem::path(folder.path().toStdString());
+  {
+    auto window = make(state);
+    prepare(*window);
+  }
+  for (const char* name : {"opening-1.json", "opening-2.json"}) std::ofstream(state / name) << R"({"file": "fake:one"})";
+  auto window = make(state);
+  window->open_at_start(QStringLiteral("fake:one"), {});
+  QVERIFY2(window->banner().sentence().contains("fake:one") && window->banner().sentence().contains("ended twice"), qPrintable(window->banner().sentence()));
+  QVERIFY(!window->host().model());
+  window->offer_recovery();
+  emit window->banner().accepted();
+  QVERIFY2(window->banner().sentence().contains("ended twice"), "a session that names it is there, its model is not");
+  QCOMPARE(window->keeper().journal().steps().size(), std::size_t{4});
+  QVERIFY(!window->busy() && !window->host().model());
+  emit window->banner().accepted();
+  QTRY_VERIFY(window->host().model());
+  rest(*window);
+  QCOMPARE(panel(*window, "attention")->shown(), QStringLiteral("104"));
+  window.reset();
+  auto next = make(state);
+  next->open_at_start(QStringLiteral("fake:one"), {});
+  QTRY_VERIFY2(next->host().model(), "it came to rest once: it opens again");
 }
 
 void WindowTest::refusals_are_one_sentence_and_leave_the_journal() {

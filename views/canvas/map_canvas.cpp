@@ -84,6 +84,8 @@ void MapCanvas::set_source(TileSource source) {
   }
   source.row_labels.clear();
   source.col_labels.clear();
+  row_name_ = source.row_name;
+  col_name_ = source.col_name;
   first_.set_source(std::move(source));
   shape_changed(rows, cols);
 }

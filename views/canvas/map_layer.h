@@ -28,6 +28,7 @@ struct TileKey {
 struct TileSource {
   std::int64_t rows = 0, cols = 0;
   std::vector<std::string> row_labels, col_labels;    ///< empty, or one each
+  std::string row_name = "query", col_name = "key";   ///< of the axes
   std::function<void(const TileKey&)> request_tile;   ///< answer with MapCanvas::set_tile
   std::function<void(std::int64_t row)> request_row;  ///< optional; answer with MapCanvas::set_row
 };

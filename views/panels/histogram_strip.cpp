@@ -54,9 +54,7 @@ void HistogramStrip::paintEvent(QPaintEvent*) {
   const double lo = metric("min"), hi = metric("max");
   painter.setPen(s.line);
   painter.drawLine(box.bottomLeft(), box.bottomRight());
-  QFont small = font();
-  small.setPointSizeF(small.pointSizeF() * 0.9);
-  painter.setFont(small);
+  painter.setFont(font());
   painter.setPen(s.muted);
   const QRectF under(box.left(), box.bottom() + 2, box.width(), 16);
   draw_tabular(painter, under, number_text(lo), Qt::AlignLeft);

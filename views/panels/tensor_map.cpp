@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include <QTimer>
 
@@ -40,9 +41,8 @@ void TensorMap::show(std::shared_ptr<const engine::Report> report) {
   ++serial_;
   const engine::Array* values = report ? values_of(*report) : nullptr;
   const std::int64_t pool = values ? note(*report, "pool") : 0;
-  MapSettings look = settings();
-  look.diverging = values && std::any_of(values->values.begin(), values->values.end(), [](float v) { return v < 0; });
-  set_settings(look);
+  report_ = report;
+  set_range();
   if (pool <= 1) return set_report(values ? std::move(report) : nullptr);
   rows_ = note(*report, "rows");
   cols_ = note(*report, "cols");
@@ -52,6 +52,8 @@ void TensorMap::show(std::shared_ptr<const engine::Report> report) {
   TileSource source;
   source.rows = rows_;
   source.cols = cols_;
+  source.row_name = values->axes[0].name;
+  source.col_name = values->axes[1].name;
   source.request_tile = [this](const TileKey& key) {
     // A canvas asks while it draws: the answer comes after.
     QTimer::singleShot(0, this, [this, key, serial = serial_] {
@@ -60,6 +62,34 @@ void TensorMap::show(std::shared_ptr<const engine::Report> report) {
   };
   set_report(nullptr);
   set_source(std::move(source));
+}
+
+void TensorMap::set_full_range(bool full) {
+  full_ = full;
+  set_range();
+}
+
+void TensorMap::set_range() {
+  MapSettings look = settings();
+  const auto metric = [&](const char* name) {
+    for (const auto& m : report_->metrics)
+      if (m.name == name) return m.value;
+    return 0.0;
+  };
+  look.lo = look.hi = std::nullopt;
+  look.diverging = report_ && metric("min") < 0;
+  if (report_ && !full_) {
+    const double far = 4 * metric("std"), lo = metric("min"), hi = metric("max");
+    const double most = std::max(std::abs(lo), std::abs(hi));
+    if (look.diverging && far > 0 && far < most) {
+      look.lo = static_cast<float>(-far);
+      look.hi = static_cast<float>(far);
+    } else if (!look.diverging && far > 0 && metric("mean") + far < hi) {
+      look.lo = static_cast<float>(lo);
+      look.hi = static_cast<float>(metric("mean") + far);
+    }
+  }
+  set_settings(look);
 }
 
 void TensorMap::ask(const TileKey& key) {

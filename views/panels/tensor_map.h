@@ -22,12 +22,17 @@ class TensorMap : public MapCanvas {
   explicit TensorMap(QWidget* parent = nullptr) : MapCanvas(parent) {}
   /// A report of the analysis `tensor`; null empties the canvas.
   void show(std::shared_ptr<const engine::Report> report);
+  /// Colours up to four standard deviations, so that one far value does not make all others one colour; or all the way.
+  void set_full_range(bool full);
 
  signals:
   void wanted(const vitrine::views::TensorMap::Wanted& tile);
 
  private:
   void ask(const TileKey& key);
+  void set_range();
+  std::shared_ptr<const engine::Report> report_;
+  bool full_ = false;
   std::int64_t rows_ = 0, cols_ = 0;
   int overview_level_ = 0;
   ValuePyramid overview_;

@@ -88,18 +88,33 @@ void TensorTreeModel::set(std::shared_ptr<const engine::Report> report, const st
       nodes_.push_back(Node{parent, 0, row, {}, bytes ? *bytes : 0, 1, {}});
       nodes_[static_cast<std::size_t>(parent)].children.push_back(static_cast<int>(nodes_.size()) - 1);
     }
-    // Children come after their parents, so one way back adds all sizes up.
-    for (std::size_t i = nodes_.size(); !as_list && i-- > 1;) {
-      nodes_[static_cast<std::size_t>(nodes_[i].parent)].bytes += nodes_[i].bytes;
-      nodes_[static_cast<std::size_t>(nodes_[i].parent)].tensors += nodes_[i].tensors;
-    }
+    if (!as_list) gather();
   }
   sort_children(sorted_by_, order_);
   endResetModel();
 }
 
+/// Children come after their parents, so one way back adds all sizes up. A folder of one takes no line of its own.
+void TensorTreeModel::gather() {
+  for (std::size_t i = nodes_.size(); i-- > 1;) {
+    nodes_[static_cast<std::size_t>(nodes_[i].parent)].bytes += nodes_[i].bytes;
+    nodes_[static_cast<std::size_t>(nodes_[i].parent)].tensors += nodes_[i].tensors;
+  }
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    for (int& child : nodes_[i].children)
+      while (nodes_[static_cast<std::size_t>(child)].row < 0 && nodes_[static_cast<std::size_t>(child)].children.size() == 1) {
+        Node& gone = nodes_[static_cast<std::size_t>(child)];
+        const std::string name = gone.name;
+        child = gone.children.front();
+        gone.children.clear();
+        Node& only = nodes_[static_cast<std::size_t>(child)];
+        only.name = name + "." + label(only);
+        only.parent = static_cast<int>(i);
+      }
+}
+
 std::string TensorTreeModel::label(const Node& node) const {
-  if (node.row < 0) return node.name;
+  if (node.row < 0 || !node.name.empty()) return node.name;
   const std::string& name = text(node.row, Name);
   std::size_t begin = 0;
   for (int depth = 0; !list_ && depth < kDeepest; ++depth) {

@@ -37,11 +37,12 @@ class TensorTreeModel : public QAbstractItemModel {
   struct Node {
     int parent = -1, place = 0;      ///< node; position among its parent's children
     int row = -1;                    ///< of the table; -1: a folder
-    std::string name;                ///< of a folder; empty for a tensor, whose name is in the table
+    std::string name;                ///< what the line says; empty: the end of the name in the table
     double bytes = 0;
     int tensors = 0;
     std::vector<int> children;
   };
+  void gather();
   void sort_children(int column, Qt::SortOrder order);
   [[nodiscard]] const engine::Table* table() const;
   [[nodiscard]] std::string label(const Node& node) const;

@@ -118,15 +118,17 @@ class TensorsPanel : public FramedPanel {
   void build() {
     search_ = new QLineEdit;
     search_->setObjectName("search");
-    search_->setPlaceholderText(tr("Search: words, or a pattern with * and ?"));
+    search_->setPlaceholderText(tr("Search: words, or * and ?"));
     search_->setClearButtonEnabled(true);
     search_->setMinimumWidth(30 * kGrid);
     view_ = new Segmented({tr("Tree"), tr("List")});
     count_ = caption({});
+    range_ = new Segmented({tr("4 σ"), tr("Full range")});
+    range_->setToolTip(tr("Colours up to four standard deviations, or up to the largest value"));
     export_npy_ = new QPushButton(tr("Save as .&npy…"));
     export_npy_->setObjectName("npy");
     export_npy_->setEnabled(false);
-    set_controls(control_bar({search_, view_, count_, export_npy_}));
+    set_controls(control_bar({search_, view_, count_, range_, export_npy_}));
     auto* across = new QSplitter(Qt::Horizontal);
     across->setHandleWidth(kGrid);
     across->setChildrenCollapsible(false);
@@ -142,6 +144,7 @@ class TensorsPanel : public FramedPanel {
     typing_.setInterval(120);
     connect(search_, &QLineEdit::textChanged, &typing_, qOverload<>(&QTimer::start));
     connect(&typing_, &QTimer::timeout, this, [this] { fill_tree(); });
+    connect(range_, &Segmented::chosen, this, [this](int i) { map_->set_full_range(i == 1); });
     connect(view_, &Segmented::chosen, this, [this] { fill_tree(); });
     connect(tree_, &TensorTree::chosen, this, [this](const QString& name) {
       if (name.toStdString() == chosen_) return;
@@ -296,7 +299,7 @@ class TensorsPanel : public FramedPanel {
   std::map<QString, TileKey> tiles_;
   QTimer typing_;
   QLineEdit* search_ = nullptr;
-  Segmented* view_ = nullptr;
+  Segmented *view_ = nullptr, *range_ = nullptr;
   QLabel* count_ = nullptr;
   QPushButton* export_npy_ = nullptr;
   TensorTree* tree_ = nullptr;

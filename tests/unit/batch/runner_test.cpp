@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/batch/store.h"
 #include "tests/unit/batch/fake_executor.h"
 
 namespace vitrine::engine {
@@ -142,6 +143,34 @@ TEST_F(Batch, RefusesAStoreOfAnotherKind) {
   auto summary = run(kSteps, 1);
   ASSERT_FALSE(summary);
   EXPECT_EQ(summary.error().code, ErrorCode::FileFormat);
+}
+
+/// A store that is cut off, overwritten in places, or another program's is refused in one sentence and left as it is.
+TEST_F(Batch, RefusesABrokenStoreInOneSentence) {
+  ASSERT_TRUE(run(kSteps, 2));
+  const auto path = folder_ / "test.results" / "results.sqlite";
+  std::ifstream in(path, std::ios::binary);
+  const std::string good((std::istreambuf_iterator<char>(in)), {});
+  ASSERT_GT(good.size(), 8192U);
+  const auto spoiled = [&](std::size_t from, std::size_t count, char with) {
+    std::string bytes = good;
+    std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(from), count, with);
+    return bytes;
+  };
+  const std::pair<const char*, std::string> rows[] = {
+      {"cut in the header", good.substr(0, 50)},   {"cut in a page", good.substr(0, 5000)},   {"header of another kind", spoiled(0, 16, 'x')},
+      {"page size", spoiled(16, 2, '\x7f')},        {"first page", spoiled(100, 3900, '\xff')}, {"schema", spoiled(2000, 2000, '\0')},
+      {"text", "{\"vitrine\": 1}"},                {"nul", std::string(8192, '\0')}};
+  for (const auto& [name, bytes] : rows) {
+    for (const auto& item : fs::directory_iterator(path.parent_path()))
+      if (item.path() != path && item.path().filename().string().starts_with("results.sqlite")) fs::remove(item.path());
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+    const auto opened = ResultsStore::open(path);
+    ASSERT_FALSE(opened) << name;
+    EXPECT_EQ(exit_code(opened.error().code), 3) << name << ": " << sentence(opened.error());
+    EXPECT_EQ(sentence(opened.error()).find('\n'), std::string::npos) << name;
+    EXPECT_NE(sentence(opened.error()).find("results.sqlite"), std::string::npos) << name << ": " << sentence(opened.error());
+  }
 }
 
 }  // namespace

@@ -68,6 +68,17 @@ TEST_F(AutosaveFile, OnlyFilesLeftBehindAreOffered) {
   EXPECT_EQ(find_autosaves(folder_).size(), 1u) << "a session without an act is not worth offering";
 }
 
+/// A kill while a journal is being copied into a new file leaves the half of it under another name, which the next start takes.
+TEST_F(AutosaveFile, HalfOfAJournalIsNeverOffered) {
+  fs::create_directories(folder_);
+  std::ofstream(folder_ / "autosave-1.part") << R"({"vitrine_autosave":1})" << "\n";
+  EXPECT_TRUE(find_autosaves(folder_).empty());
+  auto autosave = Autosave::start(folder_, journal_, "");
+  ASSERT_TRUE(autosave.has_value());
+  EXPECT_EQ((*autosave)->path().filename(), "autosave-1.jsonl");
+  EXPECT_FALSE(fs::exists(folder_ / "autosave-1.part"));
+}
+
 TEST_F(AutosaveFile, ASavedSessionLeavesNothing) {
   auto autosave = work();
   const auto path = autosave->path();

@@ -1,0 +1,103 @@
+// From the request to open a weights file to the painted list of its tensors: a 2 GB file with 200 tensors, and a file whose
+// header alone is 99 MB.
+#include <filesystem>
+#include <fstream>
+
+#include <QApplication>
+#include <QDockWidget>
+#include <QElapsedTimer>
+#include <QEventLoop>
+#include <QTemporaryDir>
+#include <QTimer>
+
+#include <benchmark/benchmark.h>
+
+#include "app/window/main_window.h"
+#include "app/window/window_app.h"
+#include "app/window/workbench.h"
+#include "engine/plugin/loader.h"
+#include "views/panels/panels.h"
+#include "views/panels/tensor_tree.h"
+
+namespace {
+
+using namespace vitrine;
+namespace fs = std::filesystem;
+
+constexpr int kLongest = 60'000;   // ms
+
+/// A safetensors file of `count` tensors of `bytes` each; its data is a hole that takes no room on the disk.
+void write_file(const fs::path& path, std::size_t count, std::uint64_t bytes, std::size_t header_bytes) {
+  std::string header = "{";
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string at = std::to_string(i * bytes), end = std::to_string((i + 1) * bytes);
+    header += (i ? ",\"" : "\"") + std::string("trunk.block_") + std::to_string(i) + ".weight\":{\"dtype\":\"U8\",\"shape\":[" + std::to_string(bytes) +
+              "],\"data_offsets\":[" + at + "," + end + "]}";
+    if (header_bytes > 0 && header.size() + 200 > header_bytes) {
+      count = i + 1;
+      break;
+    }
+  }
+  header += "}";
+  while (header.size() % 8 != 0) header += ' ';
+  std::ofstream out(path, std::ios::binary);
+  const std::uint64_t size = header.size();
+  out.write(reinterpret_cast<const char*>(&size), 8);
+  out << header;
+  out.close();
+  fs::resize_file(path, 8 + size + count * bytes);
+}
+
+/// Sees when the tree is painted with tensors in it.
+class Painted : public QObject {
+ public:
+  explicit Painted(views::TensorTree* tree) : tree_(tree) { tree->viewport()->installEventFilter(this); }
+  bool eventFilter(QObject*, QEvent* event) override {
+    if (event->type() == QEvent::Paint && tree_->tensors()->shown() > 0) QTimer::singleShot(0, this, [this] { done = true; });
+    return false;
+  }
+  bool done = false;
+
+ private:
+  views::TensorTree* tree_;
+};
+
+void first_screen(benchmark::State& state, const engine::PluginSet& plugins, const fs::path& file) {
+  for (auto _ : state) {
+    app::MainWindow window({app::make_workspace_backend(plugins.analyses), views::make_panels, plugins.plugins, {}});
+    window.resize(1600, 1000);
+    window.show();
+    QElapsedTimer clock;
+    for (clock.start(); clock.elapsed() < 1500;) QCoreApplication::processEvents(QEventLoop::AllEvents, 20);
+    auto* tree = window.bench().dock(QStringLiteral("tensors"))->widget()->findChild<views::TensorTree*>(QStringLiteral("tree"));
+    Painted painted(tree);
+    window.gaps().reset();
+    clock.restart();
+    window.open_path(QString::fromStdString(file.string()));
+    while (!painted.done && clock.elapsed() < kLongest) QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
+    const auto elapsed = static_cast<double>(clock.nsecsElapsed()) / 1e6;
+    if (!painted.done) return state.SkipWithError("the list was not painted");
+    state.SetIterationTime(elapsed / 1000);
+    state.counters["tensors"] = tree->tensors()->shown();
+    state.counters["gap_ms"] = window.gaps().largest_ms();
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  QTemporaryDir home;
+  for (const char* name : {"XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"}) qputenv(name, home.filePath(QLatin1String(name)).toUtf8());
+  app::prepare_application();
+  QApplication application(argc, argv);
+  const auto plugins = engine::load_plugins();
+  const fs::path folder = home.path().toStdString();
+  write_file(folder / "large.safetensors", 200, 10'000'000, 0);
+  write_file(folder / "header.safetensors", 10'000'000, 1, 99'000'000);
+  for (const char* name : {"large", "header"})
+    benchmark::RegisterBenchmark((std::string("first_screen/") + name).c_str(),
+                                 [&plugins, file = folder / (std::string(name) + ".safetensors")](benchmark::State& s) { first_screen(s, plugins, file); })
+        ->Iterations(3)->UseManualTime()->Unit(benchmark::kMillisecond);
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+}
