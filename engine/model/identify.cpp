@@ -9,8 +9,10 @@
 #include <fmt/format.h>
 
 #include "engine/core/memory.h"
+#include "engine/io/audio.h"
 #include "engine/io/bytes.h"
 #include "engine/io/content.h"
+#include "engine/io/csv.h"
 #include "engine/io/image.h"
 #include "engine/io/json.h"
 #include "engine/io/mapped_file.h"
@@ -187,6 +189,32 @@ Result<FileIdentity> image(const fs::path& path, Content content) {
   return identity;
 }
 
+bool has_sound_content(std::span<const std::byte> bytes) {
+  const std::string_view text = as_text(bytes.first(std::min<std::size_t>(bytes.size(), 12)));
+  return text.starts_with("fLaC") || (text.starts_with("RIFF") && text.ends_with("WAVE"));
+}
+
+Result<FileIdentity> sound(const fs::path& path, std::span<const std::byte> bytes) {
+  FileIdentity identity;
+  VITRINE_TRY(const Audio decoded, decode_audio(bytes, path.string(), &identity.warnings));
+  identity.kind = FileKind::Audio;
+  identity.format = decoded.format;
+  identity.details = {{"rate_hz", decoded.rate}, {"channels", decoded.channels}, {"bits", decoded.bits}, {"seconds", decoded.seconds()}};
+  identity.sentence = fmt::format("a {} sound of {:.3g} s, {} at {} Hz", decoded.format, decoded.seconds(),
+                                  plural(static_cast<std::size_t>(decoded.channels), "channel"), decoded.rate);
+  return identity;
+}
+
+Result<FileIdentity> table(const fs::path& path, std::span<const std::byte> bytes) {
+  VITRINE_TRY(const CsvTable read, read_csv(as_text(bytes), path.string()));
+  FileIdentity identity;
+  identity.kind = FileKind::Table;
+  identity.format = "csv";
+  identity.details = {{"columns", read.columns}, {"rows", read.rows.size()}};
+  identity.sentence = fmt::format("a table of {} and {}", plural(read.rows.size(), "row"), plural(read.columns.size(), "column"));
+  return identity;
+}
+
 Result<FileIdentity> array(const fs::path& path) {
   VITRINE_TRY(const NpyHeader header, read_npy_header(path));
   FileIdentity identity;
@@ -268,6 +296,8 @@ Result<FileIdentity> identify_at(const fs::path& path) {
                        fmt::format("expected JSON, came {}", describe_content(file->bytes())), 0);
     return json_file(path, as_text(file->bytes()));
   }
+  if (has_sound_content(file->bytes()) || name.ends_with(".wav") || name.ends_with(".flac")) return sound(path, file->bytes());
+  if (name.ends_with(".csv")) return table(path, file->bytes());
   const bool torch_content = content == Content::Zip || content == Content::Pickle;
   if ((name.ends_with(".model") || name.ends_with(".txt")) && !torch_content) return vocabulary(path);
   if (content == Content::Empty && !weights_name && !torch_name)
@@ -290,6 +320,8 @@ std::string kind_name(FileKind kind) {
     case FileKind::PluginManifest: return "a plugin manifest";
     case FileKind::Session: return "a Vitrine session";
     case FileKind::Job: return "a Vitrine batch job";
+    case FileKind::Audio: return "a sound";
+    case FileKind::Table: return "a table";
     case FileKind::Report: return "a Vitrine report";
   }
   return "a file";

@@ -13,7 +13,8 @@
 namespace vitrine::engine {
 
 enum class FileKind {
-  ModelFolder, Weights, Config, Tokenizer, Vocabulary, Preprocessor, Image, Array, PluginManifest, Session, Job, Report,
+  ModelFolder, Weights, Config, Tokenizer, Vocabulary, Preprocessor, Image, Array, PluginManifest, Session, Job,
+  Audio, Table, Report,
 };
 
 /// What a file or folder is, after the reader it belongs to has opened it.
