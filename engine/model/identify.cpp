@@ -294,6 +294,8 @@ Result<FileIdentity> identify_at(const fs::path& path) {
     if (content == Content::LfsPointer || content == Content::Html || content == Content::Zip)
       return fail_file(ErrorCode::FileFormat, path.string(),
                        fmt::format("expected JSON, came {}", describe_content(file->bytes())), 0);
+    // A vocabulary may begin with "[PAD]", as JSON does not.
+    if (name.ends_with(".txt") && !parse_json(as_text(file->bytes()), path.string())) return vocabulary(path);
     return json_file(path, as_text(file->bytes()));
   }
   if (has_sound_content(file->bytes()) || name.ends_with(".wav") || name.ends_with(".flac")) return sound(path, file->bytes());
