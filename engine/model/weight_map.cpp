@@ -144,21 +144,24 @@ std::optional<MappedWeights::Found> MappedWeights::find(const std::string& name)
 
 bool MappedWeights::has(const std::string& name) const { return find(name).has_value(); }
 
-std::string MappedWeights::wanted_name(const std::string& name) const {
-  for (const auto& [pattern, value] : rules_.items()) {
-    std::map<std::string, std::string> captures;
-    if (!match_name(pattern, name, captures)) continue;
-    // Of several spellings the last is the one that all others fall back to, such as the other end of a tied weight.
-    const json& last = value.is_array() && !value.empty() ? value.back() : value;
-    const std::string from = last.is_string() ? last.get<std::string>() : last.is_object() ? last.value("from", std::string()) : "";
-    if (from.empty()) break;
-    const std::string plain = fill_name(from, captures);
+std::vector<std::string> MappedWeights::wanted_names(const std::string& name) const {
+  const auto as_in_file = [&](const std::string& plain) {
     for (const auto& prefix : prefixes_)
       for (const auto& e : file_->tensors())
         if (!plain.starts_with(prefix) && e.name.starts_with(prefix)) return prefix + plain;
     return plain;
+  };
+  for (const auto& [pattern, value] : rules_.items()) {
+    std::map<std::string, std::string> captures;
+    if (!match_name(pattern, name, captures)) continue;
+    std::vector<std::string> names;
+    for (const auto& candidate : value.is_array() ? value : json::array({value})) {
+      const std::string from = candidate.is_string() ? candidate.get<std::string>() : candidate.is_object() ? candidate.value("from", std::string()) : "";
+      if (!from.empty()) names.push_back(as_in_file(fill_name(from, captures)));
+    }
+    if (!names.empty()) return names;
   }
-  return name;
+  return {name};
 }
 
 std::string MappedWeights::source_of(const std::string& name) const {
@@ -182,8 +185,11 @@ Result<Tensor> MappedWeights::read(const TensorEntry& e, bool keep) {
 Result<Tensor> MappedWeights::get(const std::string& name, const Shape& shape) {
   const auto found = find(name);
   if (!found) {
-    const std::string wanted = wanted_name(name);
-    if (std::find(missing_.begin(), missing_.end(), wanted) == missing_.end()) missing_.push_back(wanted);
+    const std::vector<std::string> names = wanted_names(name);
+    const std::string& wanted = names.front();
+    // A tied weight may have the name of its other end, which is then listed already.
+    const auto listed = [&](const std::string& n) { return std::find(missing_.begin(), missing_.end(), n) != missing_.end(); };
+    if (std::none_of(names.begin(), names.end(), listed)) missing_.push_back(wanted);
     if (read_ == Read::ShapesAlone) return stand_in(shape);
     return fail(ErrorCode::FileFormat, "expected the weight '" + wanted + "' " + shape_text(shape) + ", it is not in the file");
   }

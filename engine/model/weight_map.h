@@ -49,8 +49,8 @@ class MappedWeights final : public WeightSource {
  private:
   struct Found { const TensorEntry* entry; nlohmann::json ops; };
   [[nodiscard]] std::optional<Found> find(const std::string& name) const;
-  /// How the file would spell a weight that it lacks; its canonical name where no rule says.
-  [[nodiscard]] std::string wanted_name(const std::string& name) const;
+  /// How the file would spell a weight that it lacks, likeliest first; its canonical name where no rule says.
+  [[nodiscard]] std::vector<std::string> wanted_names(const std::string& name) const;
   [[nodiscard]] const TensorEntry* entry(const std::string& file_name) const;
   [[nodiscard]] const TensorEntry* anonymous(const Shape& shape) const;
   [[nodiscard]] Result<Tensor> read(const TensorEntry& entry, bool keep);

@@ -40,7 +40,8 @@ TEST(WireValue, ThatNestsWithoutEndIsRefused) {
 }
 
 TEST(WireValue, ThatCountsMoreThanIsThereAllocatesNothing) {
-  WireReader in(bytes_of(std::string("\x07\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F", 9)));
+  const std::string many("\x07\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F", 9);
+  WireReader in(bytes_of(many));
   static_cast<void>(in.take_json());
   EXPECT_NE(in.end().error().message.find("things where 0 bytes are left"), std::string::npos);
 }
