@@ -64,7 +64,6 @@ Status DeviceCall::finish() {
 
 namespace {
 Status without_kernels() { return fail(ErrorCode::Unsupported, "this program was built without CUDA kernels: nvcc was not found"); }
-CudaStatus no_launch() { return {1, ""}; }
 }  // namespace
 
 bool kernels_built() { return false; }
@@ -75,13 +74,10 @@ Status DeviceCall::fetch_later(void*, std::int64_t, void**) { return without_ker
 Status DeviceCall::started(CudaStatus) { return without_kernels(); }
 Status DeviceCall::finish() { return without_kernels(); }
 
-CudaStatus launch(const AttentionTile&, Grid, void*) { return no_launch(); }
-CudaStatus launch(const RowStatistics&, Grid, void*) { return no_launch(); }
-CudaStatus launch(const ColumnMass&, Grid, void*) { return no_launch(); }
-CudaStatus launch(const PooledOverview&, Grid, void*) { return no_launch(); }
-CudaStatus launch(const CodebookAssignment&, Grid, void*) { return no_launch(); }
-CudaStatus launch(const HeadAblation&, Grid, void*) { return no_launch(); }
-CudaStatus launch(const PackedSoftmax&, Grid, void*) { return no_launch(); }
+#define VITRINE_NO_LAUNCH(Program) \
+  CudaStatus launch(const Program&, Grid, void*) { return {1, ""}; }
+VITRINE_CUDA_PROGRAMS(VITRINE_NO_LAUNCH)
+#undef VITRINE_NO_LAUNCH
 
 #endif
 

@@ -23,13 +23,10 @@ CudaStatus start(const Program& program, Grid grid, void* stream) {
 
 }  // namespace
 
-CudaStatus launch(const AttentionTile& program, Grid grid, void* stream) { return start(program, grid, stream); }
-CudaStatus launch(const RowStatistics& program, Grid grid, void* stream) { return start(program, grid, stream); }
-CudaStatus launch(const ColumnMass& program, Grid grid, void* stream) { return start(program, grid, stream); }
-CudaStatus launch(const PooledOverview& program, Grid grid, void* stream) { return start(program, grid, stream); }
-CudaStatus launch(const CodebookAssignment& program, Grid grid, void* stream) { return start(program, grid, stream); }
-CudaStatus launch(const HeadAblation& program, Grid grid, void* stream) { return start(program, grid, stream); }
-CudaStatus launch(const PackedSoftmax& program, Grid grid, void* stream) { return start(program, grid, stream); }
+#define VITRINE_DEFINE_LAUNCH(Program) \
+  CudaStatus launch(const Program& program, Grid grid, void* stream) { return start(program, grid, stream); }
+VITRINE_CUDA_PROGRAMS(VITRINE_DEFINE_LAUNCH)
+#undef VITRINE_DEFINE_LAUNCH
 
 CudaStatus device_allocate(void** memory, std::size_t bytes) { return status_of(cudaMalloc(memory, bytes)); }
 void device_release(void* memory) { cudaFree(memory); }

@@ -25,14 +25,14 @@ struct Grid {
 };
 inline constexpr std::int64_t kMostBlocksX = 2147483647, kMostBlocksY = 65535;
 
+/// Every kernel, once: what is launched, compiled for the device and stood in for without it.
+#define VITRINE_CUDA_PROGRAMS(X) \
+  X(AttentionTile) X(RowStatistics) X(ColumnMass) X(PooledOverview) X(CodebookAssignment) X(HeadAblation) X(PackedSoftmax)
+
 /// Queues one kernel with device pointers on `stream` (a cudaStream_t).
-[[nodiscard]] CudaStatus launch(const AttentionTile& program, Grid grid, void* stream);
-[[nodiscard]] CudaStatus launch(const RowStatistics& program, Grid grid, void* stream);
-[[nodiscard]] CudaStatus launch(const ColumnMass& program, Grid grid, void* stream);
-[[nodiscard]] CudaStatus launch(const PooledOverview& program, Grid grid, void* stream);
-[[nodiscard]] CudaStatus launch(const CodebookAssignment& program, Grid grid, void* stream);
-[[nodiscard]] CudaStatus launch(const HeadAblation& program, Grid grid, void* stream);
-[[nodiscard]] CudaStatus launch(const PackedSoftmax& program, Grid grid, void* stream);
+#define VITRINE_DECLARE_LAUNCH(Program) [[nodiscard]] CudaStatus launch(const Program& program, Grid grid, void* stream);
+VITRINE_CUDA_PROGRAMS(VITRINE_DECLARE_LAUNCH)
+#undef VITRINE_DECLARE_LAUNCH
 
 [[nodiscard]] CudaStatus device_allocate(void** memory, std::size_t bytes);
 void device_release(void* memory);

@@ -1,42 +1,25 @@
 // Opening weights until all names, types and shapes are there: what the window's first screen of a file waits for.
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <string>
 
 #include <benchmark/benchmark.h>
-#include <fmt/format.h>
 
 #include "engine/isolate/reader.h"
 #include "engine/isolate/readers.h"
+#include "tests/bench/hollow_file.h"
+#include "tests/temporary_folder.h"
 
 namespace {
 
 namespace fs = std::filesystem;
 namespace isolate = vitrine::engine::isolate;
+namespace bench = vitrine::bench;
 
-fs::path folder() {
-  static const fs::path path = [] {
-    std::string name = (fs::temp_directory_path() / "vitrine_bench_XXXXXX").string();
-    return fs::path(::mkdtemp(name.data()));
-  }();
-  return path;
-}
-
-/// A safetensors file of `tensors` float32 tensors; its values are a hole in the file.
-fs::path write_file(const std::string& name, int tensors, std::uint64_t bytes_each, std::size_t name_length) {
-  const fs::path path = folder() / name;
-  if (fs::exists(path)) return path;
-  std::string header = "{";
-  for (int i = 0; i < tensors; ++i)
-    header += fmt::format(R"({}"{:0>{}}":{{"dtype":"F32","shape":[{}],"data_offsets":[{},{}]}})", i == 0 ? "" : ",", i, name_length,
-                          bytes_each / 4, bytes_each * static_cast<std::uint64_t>(i), bytes_each * static_cast<std::uint64_t>(i + 1));
-  header += "}";
-  const std::uint64_t length = header.size();
-  std::ofstream out(path, std::ios::binary);
-  out.write(reinterpret_cast<const char*>(&length), sizeof length) << header;
-  out.close();
-  fs::resize_file(path, 8 + length + bytes_each * static_cast<std::uint64_t>(tensors));
+/// The file of that name, written once.
+template <typename Write>
+fs::path file(const char* name, Write&& write) {
+  static const vitrine::test::TemporaryFolder folder;
+  const fs::path path = folder.path() / name;
+  if (!fs::exists(path)) write(path);
   return path;
 }
 
@@ -51,15 +34,13 @@ void open_again_and_again(benchmark::State& state, const fs::path& path) {
   }
 }
 
-void small_file(benchmark::State& state) { open_again_and_again(state, write_file("small.safetensors", 2, 64, 8)); }
-void two_gigabytes_of_200_tensors(benchmark::State& state) {
-  open_again_and_again(state, write_file("large.safetensors", 200, 10'737'416, 24));
+void small_file(benchmark::State& state) {
+  open_again_and_again(state, file("small", [](const fs::path& path) { bench::write_hollow_file(path, 2, 64, 24); }));
 }
-void header_of_99_megabytes(benchmark::State& state) {
-  open_again_and_again(state, write_file("header.safetensors", 100'000, 4, 920));
-}
+void two_gigabytes_of_200_tensors(benchmark::State& state) { open_again_and_again(state, file("large", bench::write_large_file)); }
+void header_of_99_megabytes(benchmark::State& state) { open_again_and_again(state, file("header", bench::write_long_header)); }
 void header_of_200000_tensors(benchmark::State& state) {
-  open_again_and_again(state, write_file("many.safetensors", 200'000, 4, 40));
+  open_again_and_again(state, file("many", [](const fs::path& path) { bench::write_hollow_file(path, 200'000, 4, 40); }));
 }
 
 BENCHMARK(small_file)->ArgName("apart")->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond);
@@ -69,9 +50,4 @@ BENCHMARK(header_of_200000_tensors)->ArgName("apart")->Arg(0)->Arg(1)->UseRealTi
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
-  fs::remove_all(folder());
-  return 0;
-}
+BENCHMARK_MAIN();

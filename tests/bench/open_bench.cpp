@@ -1,13 +1,11 @@
 // From the request to open a weights file to the painted list of its tensors: a 2 GB file with 200 tensors, and a file whose
 // header alone is 99 MB.
 #include <filesystem>
-#include <fstream>
 
 #include <QApplication>
 #include <QDockWidget>
 #include <QElapsedTimer>
 #include <QEventLoop>
-#include <QTemporaryDir>
 #include <QTimer>
 
 #include <benchmark/benchmark.h>
@@ -16,6 +14,8 @@
 #include "app/window/window_app.h"
 #include "app/window/workbench.h"
 #include "engine/plugin/loader.h"
+#include "tests/bench/hollow_file.h"
+#include "tests/bench/private_home.h"
 #include "views/panels/panels.h"
 #include "views/panels/tensor_tree.h"
 
@@ -25,28 +25,6 @@ using namespace vitrine;
 namespace fs = std::filesystem;
 
 constexpr int kLongest = 60'000;   // ms
-
-/// A safetensors file of `count` tensors of `bytes` each; its data is a hole that takes no room on the disk.
-void write_file(const fs::path& path, std::size_t count, std::uint64_t bytes, std::size_t header_bytes) {
-  std::string header = "{";
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::string at = std::to_string(i * bytes), end = std::to_string((i + 1) * bytes);
-    header += (i ? ",\"" : "\"") + std::string("trunk.block_") + std::to_string(i) + ".weight\":{\"dtype\":\"U8\",\"shape\":[" + std::to_string(bytes) +
-              "],\"data_offsets\":[" + at + "," + end + "]}";
-    if (header_bytes > 0 && header.size() + 200 > header_bytes) {
-      count = i + 1;
-      break;
-    }
-  }
-  header += "}";
-  while (header.size() % 8 != 0) header += ' ';
-  std::ofstream out(path, std::ios::binary);
-  const std::uint64_t size = header.size();
-  out.write(reinterpret_cast<const char*>(&size), 8);
-  out << header;
-  out.close();
-  fs::resize_file(path, 8 + size + count * bytes);
-}
 
 /// Sees when the tree is painted with tensors in it.
 class Painted : public QObject {
@@ -86,14 +64,13 @@ void first_screen(benchmark::State& state, const engine::PluginSet& plugins, con
 }  // namespace
 
 int main(int argc, char** argv) {
-  QTemporaryDir home;
-  for (const char* name : {"XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"}) qputenv(name, home.filePath(QLatin1String(name)).toUtf8());
+  const bench::PrivateHome home;
   app::prepare_application();
   QApplication application(argc, argv);
   const auto plugins = engine::load_plugins();
   const fs::path folder = home.path().toStdString();
-  write_file(folder / "large.safetensors", 200, 10'000'000, 0);
-  write_file(folder / "header.safetensors", 10'000'000, 1, 99'000'000);
+  bench::write_large_file(folder / "large.safetensors");
+  bench::write_long_header(folder / "header.safetensors");
   for (const char* name : {"large", "header"})
     benchmark::RegisterBenchmark((std::string("first_screen/") + name).c_str(),
                                  [&plugins, file = folder / (std::string(name) + ".safetensors")](benchmark::State& s) { first_screen(s, plugins, file); })

@@ -8,7 +8,6 @@
 #include <QDockWidget>
 #include <QElapsedTimer>
 #include <QEventLoop>
-#include <QTemporaryDir>
 
 #include <benchmark/benchmark.h>
 
@@ -18,6 +17,7 @@
 #include "engine/model/model.h"
 #include "engine/plugin/loader.h"
 #include "engine/run/parity.h"
+#include "tests/bench/private_home.h"
 #include "views/panels/panels.h"
 #include "views/panels/part_tree.h"
 
@@ -136,8 +136,7 @@ void window_toggle(benchmark::State& state, const engine::PluginSet& plugins, co
 }  // namespace
 
 int main(int argc, char** argv) {
-  QTemporaryDir home;
-  for (const char* name : {"XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"}) qputenv(name, home.filePath(QLatin1String(name)).toUtf8());
+  const bench::PrivateHome home;
   app::prepare_application();
   QApplication application(argc, argv);
   const auto plugins = engine::load_plugins();

@@ -5,26 +5,15 @@
 #include <string>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-/// A folder of this test, gone when it ends.
-class Scratch {
+#include "tests/temporary_folder.h"
+
+/// A folder of this test for plugins.
+class Scratch : public vitrine::test::TemporaryFolder {
  public:
-  Scratch() {
-    std::string name = (std::filesystem::temp_directory_path() / "vitrine-plugins-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
   /// A plugin folder with this manifest and, if named, one of the libraries that the tests build.
   std::filesystem::path plugin(const std::string& folder, const std::string& manifest, const std::string& library = {}) const {
-    const auto target = path_ / folder;
+    const auto target = path() / folder;
     std::filesystem::create_directories(target);
     std::ofstream(target / "manifest.json") << manifest;
     if (!library.empty()) {
@@ -34,9 +23,6 @@ class Scratch {
     }
     return target;
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 inline std::string module_manifest(const std::string& id, const std::string& library,

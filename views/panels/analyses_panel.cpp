@@ -28,9 +28,7 @@ class AnalysesPanel : public FramedPanel {
 
   QString id() const override { return "analyses"; }
   QString title() const override { return tr("Analyses"); }
-  std::vector<std::shared_ptr<const engine::Report>> reports() const override {
-    return report_ ? std::vector{report_} : std::vector<std::shared_ptr<const engine::Report>>{};
-  }
+  Reports reports() const override { return one_or_none(report_); }
 
  protected:
   bool needs_run() const override { return false; }

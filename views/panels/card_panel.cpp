@@ -36,9 +36,7 @@ class CardPanel : public FramedPanel {
 
   QString id() const override { return "card"; }
   QString title() const override { return tr("Model card"); }
-  std::vector<std::shared_ptr<const engine::Report>> reports() const override {
-    return report_ ? std::vector{report_} : std::vector<std::shared_ptr<const engine::Report>>{};
-  }
+  Reports reports() const override { return one_or_none(report_); }
 
  protected:
   bool needs_run() const override { return false; }

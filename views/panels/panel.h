@@ -21,6 +21,9 @@ class Panel : public QWidget {
   virtual std::vector<std::shared_ptr<const engine::Report>> reports() const { return {}; }
 
  protected:
+  using Reports = std::vector<std::shared_ptr<const engine::Report>>;
+  /// The answer of `reports` for a panel that shows one or none.
+  static Reports one_or_none(const std::shared_ptr<const engine::Report>& report) { return report ? Reports{report} : Reports{}; }
   Host& host() const { return host_; }
 
  private:

@@ -24,9 +24,7 @@ class TrajectoryPanel : public TowerPanel {
 
   QString id() const override { return "trajectory"; }
   QString title() const override { return tr("Trajectories"); }
-  std::vector<std::shared_ptr<const engine::Report>> reports() const override {
-    return report_ ? std::vector{report_} : std::vector<std::shared_ptr<const engine::Report>>{};
-  }
+  Reports reports() const override { return one_or_none(report_); }
 
  protected:
   void model_opened() override {

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/sha256.h"
+#include "tests/temporary_folder.h"
 
 namespace vitrine::test {
 
@@ -32,22 +33,6 @@ inline std::string read_text(const std::filesystem::path& path) {
 inline nlohmann::json expectations(const std::string& format) {
   return nlohmann::json::parse(read_text(golden_files() / "valid" / format / "expected.json")).at("files");
 }
-
-/// A folder that goes away with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "vitrine_io_XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// Checksum of values as the reference writes it: little-endian float32, each NaN as 0x7fc00000.
 inline std::string checksum(std::vector<float> values) {

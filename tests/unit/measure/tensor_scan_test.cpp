@@ -6,9 +6,9 @@
 #include <limits>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "engine/io/safetensors.h"
+#include "tests/temporary_folder.h"
 
 namespace vitrine::engine {
 namespace {
@@ -18,11 +18,6 @@ namespace fs = std::filesystem;
 /// A checkpoint with one tensor of these values, on disk.
 class Scan : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("vitrine_scan_" + std::to_string(::getpid()));
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
   std::shared_ptr<const Checkpoint> file(const std::vector<std::int64_t>& shape, const std::vector<float>& values) {
     const fs::path path = folder_ / "one.safetensors";
     EXPECT_TRUE(write_safetensors(path, {{.name = "x", .shape = shape, .values = values}}));
@@ -30,7 +25,8 @@ class Scan : public testing::Test {
     EXPECT_TRUE(opened);
     return *opened;
   }
-  fs::path folder_;
+  const test::TemporaryFolder scratch_;
+  const fs::path& folder_ = scratch_.path();
 };
 
 std::vector<float> counted(std::size_t n) {

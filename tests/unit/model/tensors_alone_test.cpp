@@ -3,12 +3,11 @@
 #include <fstream>
 #include <map>
 
-#include <unistd.h>
-
 #include "engine/io/npy.h"
 #include "engine/io/safetensors.h"
 #include "engine/model/model.h"
 #include "engine/run/workspace.h"
+#include "tests/temporary_folder.h"
 #include "tests/unit/engine_fixture.h"
 
 namespace vitrine::engine {
@@ -20,12 +19,6 @@ using Values = std::map<std::string, std::pair<std::vector<std::int64_t>, std::v
 /// A folder of one test, with a model in it that differs from a demo by what the test says.
 class TensorsAlone : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("vitrine_alone_" + std::to_string(::getpid()));
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   Values of_demo(const std::string& name) {
     const auto from = demo_folder(name);
     EXPECT_TRUE(from);
@@ -60,7 +53,8 @@ class TensorsAlone : public testing::Test {
     EXPECT_NE(run.error().message.find((*model)->cannot_run()), std::string::npos);
     return *model;
   }
-  fs::path folder_;
+  const test::TemporaryFolder scratch_;
+  const fs::path& folder_ = scratch_.path();
 };
 
 TEST_F(TensorsAlone, AnUnknownArchitectureSaysWhatIsKnown) {

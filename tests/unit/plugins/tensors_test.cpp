@@ -3,13 +3,12 @@
 #include <filesystem>
 #include <fstream>
 
-#include <unistd.h>
-
 #include "engine/io/npy.h"
 #include "engine/io/safetensors.h"
 #include "engine/model/build.h"
 #include "engine/model/spec.h"
 #include "engine/tensor/ops.h"
+#include "tests/temporary_folder.h"
 #include "tests/unit/plugins/support.h"
 
 namespace vitrine::test {
@@ -20,11 +19,6 @@ using Values = std::map<std::string, std::pair<std::vector<std::int64_t>, std::v
 
 class Tensors : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("vitrine_tensors_" + std::to_string(::getpid()));
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
   std::string write(const std::string& name, const Values& values) {
     std::vector<TensorToWrite> out;
     for (const auto& [tensor, v] : values) out.push_back({.name = tensor, .shape = v.first, .values = v.second});
@@ -57,7 +51,8 @@ class Tensors : public testing::Test {
     write("saw/model.safetensors", values);
     return (folder_ / "saw").string();
   }
-  fs::path folder_;
+  const test::TemporaryFolder scratch_;
+  const fs::path& folder_ = scratch_.path();
 };
 
 const Table& table_named(const Report& report, const std::string& name) {
