@@ -77,7 +77,7 @@ void put_names(const std::vector<std::pair<std::string, std::size_t>>& names, Wi
 class CheckpointTaker {
  public:
   CheckpointTaker(WireReader& in, const AnswerMaterial& material)
-      : in_(in), material_(material), checkpoint_(std::make_shared<MappedCheckpoint>(in.take_text(kMaxWord))) {}
+      : in_(in), material_(material), checkpoint_(std::make_shared<MappedCheckpoint>(in.take_utf8(kMaxWord))) {}
 
   Result<std::shared_ptr<const Checkpoint>> take() {
     for (std::string& warning : in_.take_texts(kMaxWarning * 16)) checkpoint_->warn(tidy_sentence(warning));
@@ -99,8 +99,8 @@ class CheckpointTaker {
 
   Status take_tensor() {
     TensorEntry entry;
-    entry.name = in_.take_text();
-    entry.dtype = in_.take_text(kMaxWord);
+    entry.name = in_.take_utf8();
+    entry.dtype = in_.take_utf8(kMaxWord);
     take_shape(entry);
     entry.offset = in_.take_u64();
     entry.bytes = in_.take_u64();
@@ -191,7 +191,7 @@ class CheckpointTaker {
   template <class Add>
   void take_names(Add add) {
     for (std::size_t i = in_.take_count(kLeastAlias); i > 0 && !in_.failed(); --i) {
-      const std::string name = in_.take_text();
+      const std::string name = in_.take_utf8();
       const std::uint64_t target = in_.take_below(checkpoint_->tensors().size(), "the number of a tensor");
       if (!in_.failed()) add(name, checkpoint_->tensors()[target].name);
     }

@@ -120,6 +120,13 @@ std::string WireReader::take_text(std::size_t limit) {
   return std::string(as_text(take(size)));
 }
 
+std::string WireReader::take_utf8(std::size_t limit) {
+  std::string text = take_text(limit);
+  if (is_utf8(text)) return text;
+  refuse("has a text that is not UTF-8");
+  return {};
+}
+
 std::vector<std::string> WireReader::take_texts(std::size_t limit) {
   std::vector<std::string> texts;
   for (std::size_t i = take_count(8); i > 0 && !failed(); --i) texts.push_back(take_text(limit));
@@ -132,7 +139,7 @@ Error WireReader::take_error() {
   if (code > static_cast<std::uint8_t>(ErrorCode::Cancelled)) refuse("has an error of no known kind");
   else error.code = static_cast<ErrorCode>(code);
   error.message = tidy_sentence(take_text());
-  error.file = take_text();
+  error.file = tidy_sentence(take_text());
   const bool at_byte = take_flag();
   const std::uint64_t offset = take_u64();
   if (at_byte) error.offset = offset;
@@ -164,7 +171,7 @@ json WireReader::take_json(int depth) {
     case Tag::Unsigned: return take_u64();
     case Tag::Float: return std::bit_cast<double>(take_u64());
     case Tag::Text: {
-      std::string text = take_text();
+      std::string text = take_utf8();
       return spend(kTextCost + text.size()) ? json(std::move(text)) : json();
     }
     case Tag::Array: {
@@ -182,7 +189,7 @@ json WireReader::take_json(int depth) {
 void WireReader::take_members(json& object, int depth) {
   auto& members = object.get_ref<json::object_t&>();
   for (std::size_t i = take_count(9); i > 0 && !failed(); --i) {
-    std::string key = take_text();
+    std::string key = take_utf8();
     if (!spend(kMemberCost + key.size())) return;
     json value = take_json(depth + 1);
     // Written in order: the end is where the next one belongs.

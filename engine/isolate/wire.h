@@ -45,6 +45,8 @@ class WireReader {
   /// How many things of at least `least` bytes each follow.
   std::size_t take_count(std::size_t least);
   std::string take_text(std::size_t limit = SIZE_MAX);
+  /// A text that will be shown or written as JSON: UTF-8.
+  std::string take_utf8(std::size_t limit = SIZE_MAX);
   std::vector<std::string> take_texts(std::size_t limit);
   Error take_error();
   /// At most 256 levels deep; memory is bounded by that of the message and 256 MB.

@@ -67,6 +67,8 @@ void check_error(const engine::Error& error, std::size_t file_bytes) {
 
 void check_checkpoint(const engine::Checkpoint& checkpoint) {
   const auto& tensors = checkpoint.tensors();
+  for (const auto& entry : tensors) require(engine::is_utf8(entry.name) && engine::is_utf8(entry.dtype), "a name that is not text");
+  require(!checkpoint.metadata().dump().empty(), "metadata that cannot be shown");
   for (std::size_t i = 0; i < std::min(tensors.size(), kMostTensors); ++i) check_entry(checkpoint, tensors[i]);
   for (const std::string& warning : checkpoint.warnings()) require(engine::is_utf8(warning), "a warning that is not text");
 }

@@ -31,6 +31,17 @@ TEST(WireValue, ThatIsCutAnywhereIsRefused) {
   }
 }
 
+// What is no text ends the program where it is written as JSON.
+TEST(WireValue, WithATextThatIsNotUtf8IsRefused) {
+  for (const json& value : {json("a\xFF"), json{{"\xC3", 1}}}) {
+    WireWriter out;
+    out.put_json(value);
+    WireReader in(bytes_of(out.bytes()));
+    static_cast<void>(in.take_json());
+    EXPECT_NE(in.end().error().message.find("not UTF-8"), std::string::npos);
+  }
+}
+
 TEST(WireValue, ThatNestsWithoutEndIsRefused) {
   std::string deep;
   for (int i = 0; i < 100'000; ++i) deep += std::string("\x07\x01\0\0\0\0\0\0\0", 9);
