@@ -6,6 +6,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/options.h"
 #include "app/cli/program.h"
+#include "engine/model/chat.h"
 #include "engine/model/identify.h"
 
 namespace vitrine::app {
@@ -93,6 +94,26 @@ json forecast_json(const engine::Model& model) {
           {"flops", forecast->flops}, {"seconds", forecast->seconds}};
 }
 
+/// Each template with its text, and what keeps it from being used.
+json chat_json(const engine::Model& model) {
+  const auto found = engine::chat_templates_of(model);
+  if (!found) return {{{"name", "default"}, {"text", nullptr}, {"problem", sentence(found.error())}}};
+  json list = json::array();
+  for (const engine::NamedChatTemplate& each : found->templates)
+    list.push_back({{"name", each.name}, {"text", each.source}, {"problem", each.problem.empty() ? json(nullptr) : json(each.problem)}});
+  return list;
+}
+
+std::string chat_text(const json& templates) {
+  std::string text;
+  for (const json& each : templates) {
+    const std::string source = each["text"].is_string() ? each["text"].get<std::string>() : "";
+    text += fmt::format("  chat          {}, {} bytes", each["name"].get<std::string>(), source.size());
+    text += each["problem"].is_null() ? "\n" : fmt::format(", cannot be used: {}\n{}{}", each["problem"].get<std::string>(), source, source.empty() ? "" : "\n");
+  }
+  return text;
+}
+
 json model_result(const engine::Model& model, bool statistics) {
   json hooks = json::array();
   for (const engine::HookInfo& hook : model.hooks()) hooks.push_back({{"name", hook.name}, {"axes", hook.axes}});
@@ -103,7 +124,7 @@ json model_result(const engine::Model& model, bool statistics) {
   return {{"kind", "model"}, {"name", model.name()}, {"architecture", model.spec().architecture},
           {"title", model.spec().title}, {"format", model.checkpoint().format()}, {"parameters", model.parameter_count()},
           {"takes", {{"text", model.takes_text()}, {"image", model.takes_image()}}}, {"causal_lm", model.causal_lm()},
-          {"tokenizer", model.tokenizer() ? json(model.tokenizer()->kind()) : json(nullptr)},
+          {"tokenizer", model.tokenizer() ? json(model.tokenizer()->kind()) : json(nullptr)}, {"chat_templates", chat_json(model)},
           {"towers", towers_json(model)}, {"codebooks", codebooks}, {"hooks", hooks}, {"spec", to_json(model.spec())},
           {"tensors", tensors_json(model.checkpoint().tensors(), &model.checkpoint(), statistics)},
           {"missing", problems.missing}, {"unexpected", problems.unexpected}, {"wrong_shape", problems.wrong_shape},
@@ -120,6 +141,7 @@ std::string model_text(const engine::Model& model, const json& result) {
     text += fmt::format("  tower         {}{} layers, d_model {}, {}\n", tower.prefix.empty() ? "" : tower.prefix + " ", tower.layers, tower.d_model, heads);
   }
   if (model.tokenizer()) text += fmt::format("  tokenizer     {}, {} tokens\n", model.tokenizer()->kind(), model.tokenizer()->vocab_size());
+  text += chat_text(result["chat_templates"]);
   if (!model.codebooks().empty()) text += fmt::format("  codebooks     {}\n", model.codebooks().size());
   if (!result["forecast"].is_null())
     text += fmt::format("  forecast      {} for {}: {} at most, {:.2g} s\n", bytes_text(result["forecast"]["weights_bytes"].get<double>()),
@@ -172,6 +194,8 @@ int inspect_file(Context& context, const InspectOptions& options, const engine::
     result["missing"] = problems.missing;
     result["unexpected"] = problems.unexpected;
     result["wrong_shape"] = problems.wrong_shape;
+    result["chat_templates"] = chat_json(*model);
+    text += chat_text(result["chat_templates"]);
     text += fmt::format("  cannot run   {}\n", model->cannot_run()) + list_text("missing     ", problems.missing) +
             list_text("unexpected  ", problems.unexpected) + list_text("wrong shape ", problems.wrong_shape) + "\n";
   }

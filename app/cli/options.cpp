@@ -14,7 +14,6 @@ namespace vitrine::app {
 
 using engine::ErrorCode;
 using engine::fail;
-using engine::fail_file;
 using engine::InputItem;
 using engine::Result;
 
@@ -45,6 +44,9 @@ void add_input_options(CLI::App& command, InputOptions& options) {
   command.add_option("--text-pair", options.pairs, "Two texts that belong together")
       ->type_name("A B")->allow_extra_args(false)->group(group);
   add_repeated(command, "--decoder-text", options.decoder_texts, "What the decoder has written so far")->group(group);
+  command.add_flag("--chat", options.chat, "Put the model's chat template around --text, as a user's message")->group(group);
+  command.add_option("--chat-date", options.chat_date, "The day that the chat template writes, where it writes one")
+      ->type_name("YYYY-MM-DD")->group(group);
   add_repeated(command, "--image", options.images, "An image file")->group(group);
   add_repeated(command, "--audio", options.audios, "An audio file")->group(group);
   add_repeated(command, "--csv", options.csvs, "A table of numbers")->group(group);
@@ -53,15 +55,7 @@ void add_input_options(CLI::App& command, InputOptions& options) {
   add_repeated(command, "--dataset", options.datasets, "A JSON-lines file with one input a line")->group(group);
 }
 
-
-
 Result<std::vector<InputItem>> items_of(const InputOptions& options) {
-  if (!options.audios.empty())
-    return fail_file(ErrorCode::Unsupported, options.audios.front(),
-                     "expected a text, an image or tensors: no model that Vitrine opens takes audio yet");
-  if (!options.csvs.empty())
-    return fail_file(ErrorCode::Unsupported, options.csvs.front(),
-                     "expected a text, an image or tensors: no model that Vitrine opens takes a table yet");
   std::vector<std::string> texts = options.texts;
   for (const std::string& name : options.text_files) {
     VITRINE_TRY(auto lines, engine::read_text_lines(name));
@@ -84,9 +78,16 @@ Result<std::vector<InputItem>> items_of(const InputOptions& options) {
     item.text_pair = second;
   }
   for (const std::string& name : options.tensors) items.emplace_back().tensors = name;
+  for (const std::string& name : options.audios) items.emplace_back().audio = name;
+  for (const std::string& name : options.csvs) items.emplace_back().table = name;
   for (const std::string& name : options.datasets) {
     VITRINE_TRY(auto more, engine::read_dataset(name));
     items.insert(items.end(), more.begin(), more.end());
+  }
+  if (options.chat && texts.empty()) return fail(ErrorCode::Usage, "expected a --text for --chat, came none");
+  for (InputItem& item : items) {
+    item.chat = options.chat && item.text.has_value();
+    if (item.chat) item.chat_date = options.chat_date;
   }
   if (options.decoder_texts.size() > 1)
     return fail(ErrorCode::Usage, "expected one --decoder-text, came several");

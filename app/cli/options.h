@@ -17,6 +17,8 @@ namespace vitrine::app {
 struct InputOptions {
   std::vector<std::string> texts, text_files, images, audios, csvs, tensors, datasets, decoder_texts;
   std::vector<std::pair<std::string, std::string>> pairs;
+  bool chat = false;
+  std::string chat_date;
 
   [[nodiscard]] bool empty() const;
 };
@@ -30,7 +32,7 @@ CLI::Option* add_repeated(CLI::App& command, const std::string& name, std::vecto
                           const std::string& doc);
 
 /// Makes items of the options. Images together with texts become one item per image with the texts as captions.
-/// @error InvalidInput, FileMissing, FileFormat (`--text-file`, `--dataset`), Unsupported (`--audio`, `--csv`)
+/// @error InvalidInput, FileMissing, FileFormat (`--text-file`, `--dataset`), Usage (`--chat` without a text)
 [[nodiscard]] engine::Result<std::vector<engine::InputItem>> items_of(const InputOptions& options);
 
 /// The same where the command takes exactly one. @error Usage if there are none or more

@@ -8,6 +8,7 @@
 #include "engine/io/image.h"
 #include "engine/io/json.h"
 #include "engine/model/identity_answer.h"
+#include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
 
 namespace vitrine::app {
@@ -57,12 +58,24 @@ Status answer_gguf_tokenizer(const Question& question, Answering&, WireWriter&) 
   return {};
 }
 
+Status answer_chat_templates(const Question& question, Answering&, WireWriter& out) {
+  VITRINE_TRY(const auto opened, open_chat_templates(question.path));
+  out.put_json(to_json(opened));
+  return {};
+}
+
+Status answer_gguf_chat_templates(const Question& question, Answering&, WireWriter&) {
+  VITRINE_TRY(const auto opened, chat_templates_from_gguf(question.arguments.value("metadata", nlohmann::json::object())));
+  return {};
+}
+
 using Answer = Status (*)(const Question&, Answering&, WireWriter&);
 
 Status answer_any(const Question& question, Answering& with, WireWriter& out) {
   static const std::map<std::string, Answer> answers = {
       {"identify", answer_identify}, {"weights", answer_weights},     {"json", answer_json},
       {"image", answer_image},       {"tokenizer", answer_tokenizer}, {"gguf_tokenizer", answer_gguf_tokenizer},
+      {"chat_templates", answer_chat_templates}, {"gguf_chat_templates", answer_gguf_chat_templates},
   };
   const auto found = answers.find(question.what);
   if (found == answers.end()) return fail(ErrorCode::Internal, "no reader for '" + question.what + "'");

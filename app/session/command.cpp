@@ -36,7 +36,11 @@ const std::vector<Form>& forms() {
         {"image", K::Text, false},
         {"captions", K::Texts, false},
         {"tensors", K::Text, false},
-        {"decoder_text", K::Text, false}}},
+        {"decoder_text", K::Text, false},
+        {"chat", K::Flag, false},
+        {"chat_date", K::Text, false},
+        {"audio", K::Text, false},
+        {"csv", K::Text, false}}},
       {"edit", {{"edits", K::Edits, true}}},
       {"remove_edits", {{"edits", K::Edits, true}}},
       {"set_edits", {{"edits", K::Edits, true}}},
@@ -216,6 +220,10 @@ nlohmann::json input_to_json(const engine::InputItem& item) {
   if (item.image) out["image"] = item.image->string();
   if (item.tensors) out["tensors"] = item.tensors->string();
   if (!item.captions.empty()) out["captions"] = item.captions;
+  if (item.chat) out["chat"] = true;
+  if (!item.chat_date.empty()) out["chat_date"] = item.chat_date;
+  if (item.audio) out["audio"] = item.audio->string();
+  if (item.table) out["csv"] = item.table->string();
   return out;
 }
 
@@ -232,6 +240,10 @@ engine::Result<engine::InputItem> input_from_json(const nlohmann::json& given) {
     if (key == "decoder_text") item.decoder_text = value.get<std::string>();
     if (key == "image") item.image = value.get<std::string>();
     if (key == "tensors") item.tensors = value.get<std::string>();
+    if (key == "chat") item.chat = value.get<bool>();
+    if (key == "chat_date") item.chat_date = value.get<std::string>();
+    if (key == "audio") item.audio = value.get<std::string>();
+    if (key == "csv") item.table = value.get<std::string>();
     if (key == "captions") item.captions = value.get<std::vector<std::string>>();
   }
   return item;

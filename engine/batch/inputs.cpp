@@ -65,9 +65,18 @@ Result<InputItem> input_item_from_json(const nlohmann::json& line, const fs::pat
         VITRINE_TRY(auto text, text_field(caption, key));
         item.captions.push_back(std::move(text));
       }
+    } else if (key == "audio" || key == "csv") {
+      VITRINE_TRY(const auto name, text_field(value, key));
+      (key == "audio" ? item.audio : item.table) = file(name);
+    } else if (key == "chat") {
+      if (!value.is_boolean())
+        return fail(ErrorCode::InvalidInput, fmt::format("expected 'chat' to be true or false, came {}", value.type_name()));
+      item.chat = value.get<bool>();
+    } else if (key == "chat_date") {
+      VITRINE_TRY(item.chat_date, text_field(value, key));
     } else if (key != "label" && key != "id" && key != "do") {
       return fail(ErrorCode::InvalidInput,
-                  fmt::format("expected text, text_pair, decoder_text, image, captions, tensors, label or id, "
+                  fmt::format("expected text, text_pair, decoder_text, chat, chat_date, image, audio, csv, captions, tensors, label or id, "
                               "came '{}'", key));
     }
   }
@@ -83,6 +92,10 @@ nlohmann::json input_item_to_json(const InputItem& item) {
   if (item.image) json["image"] = item.image->string();
   if (item.tensors) json["tensors"] = item.tensors->string();
   if (!item.captions.empty()) json["captions"] = item.captions;
+  if (item.chat) json["chat"] = true;
+  if (!item.chat_date.empty()) json["chat_date"] = item.chat_date;
+  if (item.audio) json["audio"] = item.audio->string();
+  if (item.table) json["csv"] = item.table->string();
   return json;
 }
 

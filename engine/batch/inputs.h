@@ -14,7 +14,7 @@ namespace vitrine::engine {
 /// Most inputs that one job or command line may name.
 inline constexpr std::size_t kMaxInputs = 1'000'000;
 
-/// `{"text", "text_pair", "decoder_text", "image", "captions", "tensors"}`; "label", "id" and "do" are passed over.
+/// `{"text", "text_pair", "decoder_text", "chat", "chat_date", "image", "audio", "csv", "captions", "tensors"}`; "label", "id" and "do" are passed over.
 /// @param folder what relative file names start from
 /// @error InvalidInput naming the key that is unknown or of the wrong type
 [[nodiscard]] Result<InputItem> input_item_from_json(const nlohmann::json& json, const std::filesystem::path& folder);

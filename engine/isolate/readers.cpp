@@ -103,6 +103,20 @@ Result<std::shared_ptr<const Tokenizer>> tokenizer_from_gguf(const json& metadat
   return engine::tokenizer_from_gguf(metadata, file_name);
 }
 
+Result<ChatTemplates> open_chat_templates(const fs::path& folder) {
+  if (!reader_in_use()) return engine::open_chat_templates(folder);
+  VITRINE_TRY(const Told told, ask_reader({"chat_templates", folder, {}}));
+  VITRINE_TRY(const json found, value_of(told, folder));
+  return chat_templates_from_json(found);
+}
+
+Result<ChatTemplates> chat_templates_from_gguf(const json& metadata, const std::string& file_name) {
+  if (reader_in_use()) {
+    VITRINE_TRY(const Told told, ask_reader({"gguf_chat_templates", {}, {{"metadata", metadata}, {"file", file_name}}}));
+  }
+  return engine::chat_templates_from_gguf(metadata);
+}
+
 Result<std::vector<std::string>> protections() {
   if (!reader_in_use()) return std::vector<std::string>{};
   VITRINE_TRY(const Told told, ask_reader({"protections", {}, {}}));

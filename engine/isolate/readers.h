@@ -11,6 +11,7 @@
 #include "engine/core/progress.h"
 #include "engine/io/checkpoint.h"
 #include "engine/io/image.h"
+#include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
 
 /// The readers of strangers' files as the program calls them: each asks the reader process where one is in use
@@ -32,6 +33,10 @@ namespace vitrine::engine::isolate {
                                                                       const Progress& progress = {});
 [[nodiscard]] Result<std::shared_ptr<const Tokenizer>> tokenizer_from_gguf(const nlohmann::json& metadata,
                                                                            const std::string& file_name);
+
+/// Templates are found, parsed and tried on a message by the reader; only then by this process, from what came back.
+[[nodiscard]] Result<ChatTemplates> open_chat_templates(const std::filesystem::path& folder);
+[[nodiscard]] Result<ChatTemplates> chat_templates_from_gguf(const nlohmann::json& metadata, const std::string& file_name);
 
 /// What stands between a file and the program on this machine: "seccomp", "Landlock 7", ...; empty without a reader.
 /// @error if the reader cannot be started

@@ -8,6 +8,7 @@
 #include "engine/io/image.h"
 #include "engine/isolate/readers.h"
 #include "engine/model/build.h"
+#include "engine/model/chat.h"
 #include "engine/model/model.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/ops.h"
@@ -28,9 +29,13 @@ class Preparer {
 
   Result<PreparedInput> run() {
     const InputItem& item = out_.item;
+    if (item.chat) VITRINE_CHECK(wrap_chat());
     if (item.tensors) VITRINE_CHECK(read_tensors(*item.tensors));
     if (item.text || !item.captions.empty()) VITRINE_CHECK(add_text());
     if (item.image) VITRINE_CHECK(add_image());
+    if (item.audio || item.table)
+      return fail_file(ErrorCode::InvalidInput, (item.audio ? item.audio : item.table)->string(),
+                       fmt::format("the model takes {}, not {}", takes(), item.audio ? "a sound" : "a table"));
     if (out_.tensors.empty()) return fail(ErrorCode::InvalidInput, "the model takes " + takes() + "; the input has nothing of that");
     for (const auto& tower : model_.spec().towers) VITRINE_CHECK(label_tower(tower));
     return std::move(out_);
@@ -54,7 +59,18 @@ class Preparer {
     return {};
   }
 
+  /// The text becomes what the template makes of it; tokens point at that.
+  Status wrap_chat() {
+    InputItem& item = out_.item;
+    if (!item.text || item.text_pair) return fail(ErrorCode::InvalidInput, "a chat needs one text, the user's message");
+    VITRINE_TRY(const ChatTemplates templates, chat_templates_of(model_));
+    VITRINE_TRY(item.text, templates.render({{"user", *item.text}}, true, {}, item.chat_date));
+    return {};
+  }
+
   Result<Encoding> encode(const Tokenizer& tokenizer, const std::string& text, const std::optional<std::string>& pair) {
+    // A chat template writes the special tokens itself.
+    if (out_.item.chat) return tokenizer.encode(text, false);
     VITRINE_TRY(Encoding e, pair ? tokenizer.encode_pair(text, *pair) : tokenizer.encode(text));
     const std::int64_t most = model_.parts().cut_tokens;
     if (most > 0 && static_cast<std::int64_t>(e.tokens.size()) > most) {

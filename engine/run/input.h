@@ -23,6 +23,10 @@ struct InputItem {
   std::optional<std::filesystem::path> image;
   std::optional<std::filesystem::path> tensors;    ///< safetensors with input_ids, pixel_values, ...
   std::optional<std::string> decoder_text;         ///< encoder-decoders
+  bool chat = false;                               ///< the text is a user's message: the model's chat template goes around it
+  std::string chat_date;                           ///< YYYY-MM-DD for templates that write today's date; empty: theirs
+  std::optional<std::filesystem::path> audio;
+  std::optional<std::filesystem::path> table;      ///< CSV
 
   friend bool operator==(const InputItem&, const InputItem&) = default;
 };

@@ -1,6 +1,8 @@
 #include "engine/io/gguf.h"
 #include "engine/io/json.h"
+#include "engine/io/bytes.h"
 #include "engine/text/charsmap.h"
+#include "engine/text/chat_template.h"
 #include "engine/text/pattern.h"
 #include "engine/text/tokenizer.h"
 #include "engine/text/tokenizer_files.h"
@@ -13,7 +15,30 @@ namespace {
 
 constexpr std::string_view kText = "It's a na\xC3\xAFve  test,\n\t 1234 \xE6\x97\xA5\xE6\x9C\xAC!";
 
+const nlohmann::ordered_json& chat() {
+  static const nlohmann::ordered_json variables = {
+      {"messages", {{{"role", "system"}, {"content", "Be brief."}}, {{"role", "user"}, {"content", " na\xC3\xAFve? "}},
+                    {{"role", "assistant"}, {"content", ""}, {"tool_calls", {{{"function", {{"name", "f"}, {"arguments", {{"x", 1.5}}}}}}}}}}},
+      {"tools", {{{"function", {{"name", "f"}, {"strict", true}, {"parameters", nullptr}}}}}}, {"bos_token", "<s>"}, {"eos_token", "</s>"},
+      {"add_generation_prompt", true}};
+  return variables;
+}
+
 }  // namespace
+
+VITRINE_FUZZ_TARGET(chat_template) {
+  const auto parsed = engine::ChatTemplate::parse(as_text(bytes));
+  if (!parsed) return check_error(parsed.error(), bytes.size());
+  engine::ChatLimits limits;
+  limits.steps = 3000;
+  limits.work_bytes = std::size_t{1} << 20;
+  limits.output_bytes = std::size_t{1} << 16;
+  const auto text = parsed->render(chat(), "2024-02-29", limits);
+  if (!text) return check_error(text.error(), bytes.size());
+  require(text->size() <= limits.output_bytes, "more text than was allowed");
+  require(engine::is_utf8(*text), "text that is not UTF-8 out of text that is");
+  require(*parsed->render(chat(), "2024-02-29", limits) == *text, "the same messages gave another text");
+}
 
 VITRINE_FUZZ_TARGET(tokenizer_json) {
   const auto json = engine::parse_json(as_text(bytes), "tokenizer.json");
