@@ -117,19 +117,24 @@ Image8 resize_columns(const Image8& in, int height, const Kernel& kernel) {
   return out;
 }
 
+/// The input sample that each output sample takes. Pillow adds up the positions, and their rounding errors with them.
+std::vector<std::size_t> nearest_of(int in, int out) {
+  const double scale = static_cast<double>(in) / out;
+  std::vector<std::size_t> all;
+  double at = scale * 0.5;
+  for (int i = 0; i < out; ++i, at += scale) all.push_back(static_cast<std::size_t>(std::min(at, in - 1.0)));
+  return all;
+}
+
 Image8 resize_nearest(const Image8& in, int width, int height) {
   Image8 out = image::blank(static_cast<std::uint64_t>(width), static_cast<std::uint64_t>(height),
                             in.channels);
   const auto c = static_cast<std::size_t>(in.channels);
+  const auto columns = nearest_of(in.width, width), rows = nearest_of(in.height, height);
   std::uint8_t* to = out.pixels.data();
-  for (int y = 0; y < height; ++y) {
-    const auto sy = static_cast<std::size_t>((y + 0.5) * in.height / height);
-    for (int x = 0; x < width; ++x) {
-      const auto sx = static_cast<std::size_t>((x + 0.5) * in.width / width);
-      to =
-          std::copy_n(in.pixels.data() + (sy * static_cast<std::size_t>(in.width) + sx) * c, c, to);
-    }
-  }
+  for (const std::size_t row : rows)
+    for (const std::size_t column : columns)
+      to = std::copy_n(in.pixels.data() + (row * static_cast<std::size_t>(in.width) + column) * c, c, to);
   return out;
 }
 

@@ -41,8 +41,6 @@ toff_t on_seek(thandle_t handle, toff_t to, int whence) {
 }
 int on_close(thandle_t) { return 0; }
 toff_t on_size(thandle_t handle) { return static_cast<Source*>(handle)->file.size(); }
-int on_map(thandle_t, void**, toff_t*) { return 0; }
-void on_unmap(thandle_t, void*, toff_t) {}
 
 std::string formatted(const char* format, va_list arguments) {
   char text[256];
@@ -68,7 +66,7 @@ Handle open(Source& source) {
   TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), kMaxAllocation);
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), on_error, &source);
   TIFFOpenOptionsSetWarningHandlerExtR(options.get(), on_warning, &source);
-  return {TIFFClientOpenExt("image", "rm", &source, on_read, on_write, on_seek, on_close, on_size, on_map, on_unmap, options.get()),
+  return {TIFFClientOpenExt("image", "rm", &source, on_read, on_write, on_seek, on_close, on_size, nullptr, nullptr, options.get()),
           TIFFClose};
 }
 
@@ -128,8 +126,8 @@ Status check_kind(const Layout& l, std::uint16_t compression, std::uint16_t form
 
 Result<Layout> read_layout(TIFF* tiff) {
   Layout l;
-  if (TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &l.width) == 0 || TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &l.height) == 0)
-    return refuse("the size of the image is missing");
+  TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &l.width);
+  TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &l.height);
   std::uint16_t compression = COMPRESSION_NONE, format = SAMPLEFORMAT_UINT, extra = 0;
   std::uint16_t* extras = nullptr;
   TIFFGetFieldDefaulted(tiff, TIFFTAG_BITSPERSAMPLE, &l.bits);
@@ -142,9 +140,7 @@ Result<Layout> read_layout(TIFF* tiff) {
     l.photometric = l.samples >= 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
   if (TIFFGetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, &extra, &extras) != 0 && extra > 0 && extras != nullptr)
     l.alpha_multiplied = extras[0] == EXTRASAMPLE_ASSOCALPHA && l.photometric == PHOTOMETRIC_RGB;
-  if (l.photometric == PHOTOMETRIC_PALETTE &&
-      TIFFGetField(tiff, TIFFTAG_COLORMAP, &l.colours[0], &l.colours[1], &l.colours[2]) == 0)
-    l.colours = {};
+  if (l.photometric == PHOTOMETRIC_PALETTE) TIFFGetField(tiff, TIFFTAG_COLORMAP, &l.colours[0], &l.colours[1], &l.colours[2]);
   VITRINE_CHECK(check_size("TIFF", l.width, l.height, 7));
   VITRINE_CHECK(check_kind(l, compression, format));
   if (compression == COMPRESSION_JPEG && l.photometric == PHOTOMETRIC_YCBCR)

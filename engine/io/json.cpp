@@ -1,7 +1,6 @@
 #include "engine/io/json.h"
 
 #include <charconv>
-#include <cmath>
 #include <limits>
 
 #include <fmt/format.h>
@@ -299,11 +298,6 @@ std::optional<double> json_number(const json& value) {
   if (word == "-Infinity") return -std::numeric_limits<double>::infinity();
   if (word == "NaN") return std::numeric_limits<double>::quiet_NaN();
   return std::nullopt;
-}
-
-std::string json_number_text(double value) {
-  if (!std::isfinite(value)) return "null";
-  return fmt::format("{}", value);
 }
 
 }  // namespace vitrine::engine

@@ -27,9 +27,6 @@ namespace vitrine::engine {
 /// (what transformers writes where JSON has no word). Nothing if it is neither.
 [[nodiscard]] std::optional<double> json_number(const nlohmann::json& value);
 
-/// Text of a double that reads back as the same double; NaN and infinities as "null".
-[[nodiscard]] std::string json_number_text(double value);
-
 /// Writes atomically: the file appears whole or not at all.
 [[nodiscard]] Status write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 

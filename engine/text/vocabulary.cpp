@@ -66,8 +66,6 @@ void Vocabulary::index() {
   }
 }
 
-bool Vocabulary::has(std::int64_t id) const { return !token(id).empty(); }
-
 const std::string& Vocabulary::token(std::int64_t id) const {
   static const std::string kNone;
   if (id < 0 || static_cast<std::size_t>(id) >= tokens_.size()) return kNone;

@@ -35,7 +35,6 @@ class Vocabulary {
     return it == ids_.end() ? -1 : it->second;
   }
   [[nodiscard]] const std::string& token(std::int64_t id) const;
-  [[nodiscard]] bool has(std::int64_t id) const;
   /// One more than the largest id.
   [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(tokens_.size()); }
   /// How many tokens there are, holes not counted.

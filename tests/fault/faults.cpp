@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 
 extern "C" {
@@ -222,6 +223,35 @@ ssize_t read(int file, void* to, std::size_t bytes) {
   static auto* const next = real("read", static_cast<ssize_t (*)(int, void*, std::size_t)>(nullptr));
   if (fails(Kind::Call)) return refused();
   return next(file, to, fails(Kind::ShortRead) ? bytes / 2 : bytes);
+}
+
+int mkostemp(char* path, int flags) {
+  static auto* const next = real("mkostemp", static_cast<int (*)(char*, int)>(nullptr));
+  if (fails(Kind::Call)) return refused();
+  const int file = next(path, flags);
+  if (file >= 0 && watching()) ++tally.files;
+  return file;
+}
+
+int fchmod(int file, mode_t mode) {
+  static auto* const next = real("fchmod", static_cast<int (*)(int, mode_t)>(nullptr));
+  return fails(Kind::Call) ? refused() : next(file, mode);
+}
+
+ssize_t write(int file, const void* from, std::size_t bytes) {
+  static auto* const next = real("write", static_cast<ssize_t (*)(int, const void*, std::size_t)>(nullptr));
+  if (fails(Kind::Call)) return refused();
+  return next(file, from, fails(Kind::ShortRead) ? (bytes + 1) / 2 : bytes);
+}
+
+int fsync(int file) {
+  static auto* const next = real("fsync", static_cast<int (*)(int)>(nullptr));
+  return fails(Kind::Call) ? refused() : next(file);
+}
+
+int rename(const char* from, const char* to) {
+  static auto* const next = real("rename", static_cast<int (*)(const char*, const char*)>(nullptr));
+  return fails(Kind::Call) ? refused() : next(from, to);
 }
 
 }  // extern "C"

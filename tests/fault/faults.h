@@ -5,13 +5,13 @@
 namespace vitrine::fault {
 
 /// What is made to fail between `arm` and `disarm`, in the thread that armed it. This program's own malloc, calloc,
-/// realloc, open, stat, mmap, read, ... stand before those of the C library, so that the libraries beneath the readers
+/// realloc, open, stat, mmap, read, write, ... stand before those of the C library, so that the libraries beneath the readers
 /// (zlib, libpng, ICU, RE2, ...) fail as well.
 enum class Kind {
   Allocation,  ///< no memory
   Budget,      ///< no memory beyond `Plan::at` bytes held at a time
   Call,        ///< a call about files fails with EIO
-  ShortRead,   ///< a read gives fewer bytes than were asked for, or none
+  ShortRead,   ///< a read gives fewer bytes than were asked for, or none; a write takes fewer
 };
 
 /// Which of the calls fail: the one with this number, from 0, or it and all after it.

@@ -11,6 +11,7 @@
 
 #include "engine/io/safetensors.h"
 #include "golden_files.h"
+#include "tests/coverage/leave.h"
 
 namespace vitrine::engine {
 namespace {
@@ -105,7 +106,7 @@ volatile std::sig_atomic_t chained = 0;
 
 TEST(ShrunkenFile, FaultsOfOthersGoToTheHandlerThatWasThereBefore) {
   struct sigaction theirs {};
-  theirs.sa_handler = [](int) { chained = 1; ::_exit(7); };
+  theirs.sa_handler = [](int) { chained = 1; test::leave(7); };
   EXPECT_EXIT(
       {
         ::sigaction(SIGBUS, &theirs, nullptr);

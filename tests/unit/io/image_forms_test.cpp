@@ -1,0 +1,156 @@
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <zlib.h>
+
+#include "engine/io/image.h"
+#include "golden_files.h"
+
+namespace vitrine::engine {
+namespace {
+
+using Pixels = std::vector<std::uint8_t>;
+
+/// 5 x 4 grey values and what Pillow 13 makes of them.
+const Image8 kSource{5, 4, 1, {0, 37, 74, 111, 148, 196, 233, 14, 51, 88, 136, 173, 210, 247, 28, 76, 113, 150, 187, 224}};
+
+TEST(ResizePil, KnowsEveryFilterOfPillow) {
+  EXPECT_EQ(resize_pil(kSource, 3, 2, Resample::Nearest).pixels, (Pixels{196, 14, 88, 76, 150, 224}));
+  EXPECT_EQ(resize_pil(kSource, 3, 2, Resample::Box).pixels, (Pixels{117, 44, 100, 125, 180, 172}));
+  EXPECT_EQ(resize_pil(kSource, 3, 2, Resample::Hamming).pixels, (Pixels{114, 68, 104, 124, 175, 157}));
+  EXPECT_EQ(resize_pil(kSource, 7, 6, Resample::Nearest).pixels,
+            (Pixels{0,   37,  37,  74,  111, 111, 148, 196, 233, 233, 14,  51,  51,  88,  196, 233, 233, 14,  51,  51,  88,
+                    136, 173, 173, 210, 247, 247, 28,  136, 173, 173, 210, 247, 247, 28,  76,  113, 113, 150, 187, 187, 224}));
+  EXPECT_EQ(resize_pil(kSource, 7, 6, Resample::Box).pixels,
+            (Pixels{0,   37,  37,  74,  111, 111, 148, 196, 233, 233, 14,  51,  51,  88,  196, 233, 233, 14,  51,  51,  88,
+                    136, 173, 173, 210, 247, 247, 28,  76,  113, 113, 150, 187, 187, 224, 76,  113, 113, 150, 187, 187, 224}));
+  EXPECT_EQ(resize_pil(kSource, 7, 6, Resample::Hamming).pixels,
+            (Pixels{0,   24,  41,  74,  107, 124, 148, 98,  122, 125, 44,  77,  94,  118, 194, 218, 208, 20, 53,  67,  86,
+                    138, 162, 178, 204, 237, 170, 30,  106, 130, 147, 180, 213, 187, 126, 76,  100, 117, 150, 183, 200, 224}));
+}
+
+TEST(ImagePreprocess, ReadsWhatProcessorsSay) {
+  const auto padded = ImagePreprocess::from_json({{"size", {{"longest_edge", 384}}}, {"resample", "area"}});
+  ASSERT_TRUE(padded) << padded.error().message;
+  EXPECT_EQ(padded->longest_edge, 384);
+  EXPECT_TRUE(padded->do_pad);
+  EXPECT_TRUE(padded->area_filter);
+  const auto squashed = ImagePreprocess::from_json({{"size", {{"shortest_edge", 384}}}, {"crop_pct", 0.875}});
+  ASSERT_TRUE(squashed) << squashed.error().message;
+  EXPECT_EQ(squashed->shortest_edge, 0);
+  EXPECT_EQ(squashed->resize_width, 384);
+  EXPECT_EQ(squashed->resize_height, 384);
+  EXPECT_FALSE(squashed->do_center_crop);
+  const auto inner = ImagePreprocess::from_json({{"pretrained_cfg", {{"input_size", {3, 224, 224}}, {"interpolation", "box"}}}});
+  ASSERT_TRUE(inner) << inner.error().message;
+  EXPECT_EQ(inner->filter, Resample::Box);
+}
+
+TEST(ImagePreprocess, RefusesWhatItCannotDo) {
+  const std::vector<std::pair<nlohmann::json, std::string>> rows = {
+      {{{"input_size", {4, 224, 224}}}, "image processor: 4 channels are not supported"},
+      {{{"input_size", {3, 224, 224}}, {"crop_mode", "border"}}, "image processor: crop_mode 'border' is not supported"},
+      {{{"image_mean", {0.5, 0.5}}, {"image_std", {1, 1}}}, "image processor: 2 channels are not supported"}};
+  for (const auto& [config, message] : rows) {
+    const auto how = ImagePreprocess::from_json(config);
+    ASSERT_FALSE(how) << config;
+    EXPECT_EQ(how.error().code, ErrorCode::Unsupported);
+    EXPECT_EQ(how.error().message, message);
+  }
+}
+
+std::string refusal(const Image8& image, const ImagePreprocess& how) {
+  const auto out = preprocess(image, how);
+  return out ? "" : out.error().message;
+}
+
+TEST(Preprocess, RefusesSizesAndStatisticsThatMakeNoPicture) {
+  ImagePreprocess how;
+  EXPECT_EQ(refusal(kSource, how), "");
+  EXPECT_EQ(refusal(Image8{}, how), "the image has no pixels");
+  how.channels = 2;
+  EXPECT_EQ(refusal(kSource, how), "images have 1 or 3 channels here, not 2");
+  how = {};
+  how.resize_width = 16385;
+  EXPECT_EQ(refusal(kSource, how), "the resized image of 16385 x 224 is not within 1 and 16384 a side");
+  how = {};
+  how.shortest_edge = 10000;
+  EXPECT_EQ(refusal(Image8{1, 5000, 1, Pixels(5000)}, how), "the resized image of 10000 x 50000000 is not within 1 and 16384 a side");
+  how = {};
+  how.do_center_crop = true;
+  EXPECT_EQ(refusal(kSource, how), "the crop of 0 x 0 is not within 1 and 16384 a side");
+  how = {};
+  how.mean = {0.5, 0.5};
+  how.std = {1, 1};
+  EXPECT_EQ(refusal(kSource, how), "2 means and 2 standard deviations do not go with 3 channels");
+  how.mean = how.std = {0};
+  EXPECT_EQ(refusal(kSource, how), "a standard deviation of 0 cannot normalise an image");
+}
+
+void put_be(std::string& out, std::uint32_t v) {
+  for (const int shift : {24, 16, 8, 0}) out.push_back(static_cast<char>(v >> shift & 0xFF));
+}
+
+void put_chunk(std::string& out, const std::string& type, const std::string& data) {
+  put_be(out, static_cast<std::uint32_t>(data.size()));
+  const std::string body = type + data;
+  out += body;
+  put_be(out, static_cast<std::uint32_t>(::crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()))));
+}
+
+/// A grey PNG of one deflated block of data, chunks of any kind before it.
+std::string png(std::uint32_t width, std::uint32_t height, int comments, const std::string& data, char colour = 0) {
+  std::string out = "\x89PNG\r\n\x1A\n", header, packed(data.size() + 64, '\0');
+  put_be(header, width);
+  put_be(header, height);
+  header += {8, colour, 0, 0, 0};
+  put_chunk(out, "IHDR", header);
+  for (int i = 0; i < comments; ++i) put_chunk(out, "tEXt", "a=b");
+  uLongf length = packed.size();
+  EXPECT_EQ(::compress(reinterpret_cast<Bytef*>(packed.data()), &length, reinterpret_cast<const Bytef*>(data.data()), data.size()), Z_OK);
+  put_chunk(out, "IDAT", packed.substr(0, length));
+  put_chunk(out, "IEND", "");
+  return out;
+}
+
+Result<Image8> decode(const std::string& bytes, std::vector<std::string>* warnings = nullptr, int channels = 3) {
+  return decode_image_bytes({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, "a.png", channels, warnings);
+}
+
+TEST(DecodePng, WarnsOfUnusuallyManyChunks) {
+  std::vector<std::string> warnings;
+  const auto image = decode(png(1, 1, 1001, std::string("\0\x7F", 2)), &warnings);
+  ASSERT_TRUE(image) << sentence(image.error());
+  EXPECT_EQ(image->pixels, (Pixels{0x7F, 0x7F, 0x7F}));
+  EXPECT_NE(std::find(warnings.begin(), warnings.end(), "PNG: 1004 chunks, which is over the usual limit of 1000"), warnings.end());
+}
+
+TEST(DecodePng, DoesNotBelieveASizeThatItsDataCannotHold) {
+  const auto image = decode(png(8000, 8000, 0, std::string(2, '\0')));
+  ASSERT_FALSE(image);
+  EXPECT_EQ(image.error().message.rfind("PNG: ", 0), 0U);
+  EXPECT_NE(image.error().message.find("bytes of image data cannot hold 8000 x 8000 pixels (truncated)"), std::string::npos);
+}
+
+TEST(DecodeImage, SaysWhatItWasGivenInstead) {
+  const auto message = [](const std::string& bytes) { return decode(bytes).error().message; };
+  EXPECT_EQ(message("<?xml version=\"1.0\"?><svg xmlns=\"x\"></svg>"), "SVG drawings are not supported; save the image as PNG");
+  EXPECT_EQ(message("hello"), "the content is not recognised as an image: expected PNG, JPEG, WebP, BMP, GIF or TIFF, came a text file");
+  EXPECT_EQ(decode("hello").error().file, "a.png");
+  EXPECT_EQ(decode(png(1, 1, 0, "ab"), nullptr, 4).error().message, "images have 1 or 3 channels here, not 4");
+}
+
+TEST(DecodeImage, HasALimitOnTheFile) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "large.png";
+  std::ofstream(path).close();
+  std::filesystem::resize_file(path, (std::uintmax_t{1} << 29) + 1);
+  const auto image = decode_image(path);
+  ASSERT_FALSE(image);
+  EXPECT_EQ(image.error().code, ErrorCode::FileLimit);
+  EXPECT_EQ(sentence(image.error()), path.string() + ": the image file has 536870913 bytes, the limit is 536870912");
+}
+
+}  // namespace
+}  // namespace vitrine::engine

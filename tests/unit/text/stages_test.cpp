@@ -1,0 +1,136 @@
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "engine/text/added_tokens.h"
+#include "engine/text/decoder.h"
+#include "engine/text/normalizer.h"
+#include "engine/text/post_processor.h"
+#include "engine/text/pre_tokenizer.h"
+#include "engine/text/vocabulary.h"
+
+namespace vitrine::engine::text {
+namespace {
+
+using nlohmann::json;
+using Words = std::vector<std::string>;
+
+/// The stretches of the text that the pieces stand for.
+Words cut(const Result<PreTokenizer>& pre, std::string_view input) {
+  EXPECT_TRUE(pre) << pre.error().message;
+  std::vector<Piece> pieces = {{MappedText::of(input), -1}};
+  if (pre) pre->apply(pieces);
+  Words out;
+  for (const Piece& piece : pieces) {
+    const Span span = piece.text.span(0, piece.text.text.size());
+    out.emplace_back(input.substr(span.begin, span.end - span.begin));
+  }
+  return out;
+}
+
+json nested(const char* list, int levels) {
+  json config = nullptr;
+  for (int i = 0; i < levels; ++i) config = {{"type", "Sequence"}, {list, json::array({config})}};
+  return config;
+}
+
+template <class Stage>
+void expect_depth_limit(const char* part, const char* list, int levels, Stage&& stage) {
+  EXPECT_TRUE(stage(nested(list, levels + 1))) << "the outermost is level 0";
+  const auto deep = stage(nested(list, levels + 2));
+  ASSERT_FALSE(deep);
+  EXPECT_EQ(deep.error().code, ErrorCode::FileLimit);
+  EXPECT_EQ(deep.error().message, std::string(part) + ": nested deeper than " + std::to_string(levels) + " levels");
+}
+
+TEST(Stages, AreNestedOnlySoDeep) {
+  expect_depth_limit("normalizer", "normalizers", 16, [](const json& c) { return Normalizer::from_json(c); });
+  expect_depth_limit("pre_tokenizer", "pretokenizers", 16, [](const json& c) { return PreTokenizer::from_json(c); });
+  expect_depth_limit("decoder", "decoders", 8, [](const json& c) { return Decoder::from_json(c, {}); });
+  expect_depth_limit("post_processor", "processors", 8, [](const json& c) { return PostProcessor::from_json(c, 10); });
+}
+
+constexpr std::string_view kProse = "I'M 12345 ok\n\n x!";
+
+TEST(PreTokenizer, CutsAsEachFamilyOfGgufDoes) {
+  const Words gpt2 = {"I", "'", "M", " 12345", " ok", "\n\n", " x", "!"};
+  const Words llama3 = {"I", "'M", " ", "123", "45", " ok", "\n\n", " x", "!"};
+  const Words qwen2 = {"I", "'M", " ", "1", "2", "3", "4", "5", " ok", "\n\n", " x", "!"};
+  const Words smollm = {"I", "'", "M", " ", "1", "2", "3", "4", "5", " ok", "\n\n", " x", "!"};
+  for (const char* name : {"gpt-2", "gpt2", "olmo", "mpt", "phi-2"}) EXPECT_EQ(cut(PreTokenizer::from_gguf(name), kProse), gpt2) << name;
+  for (const char* name : {"llama-bpe", "llama3", "llama-v3"}) EXPECT_EQ(cut(PreTokenizer::from_gguf(name), kProse), llama3) << name;
+  for (const char* name : {"qwen2", "stablelm2"}) EXPECT_EQ(cut(PreTokenizer::from_gguf(name), kProse), qwen2) << name;
+  for (const char* name : {"smollm", "starcoder"}) EXPECT_EQ(cut(PreTokenizer::from_gguf(name), kProse), smollm) << name;
+}
+
+TEST(PreTokenizer, WhitespaceSplitDropsBlanksAndNothingElse) {
+  EXPECT_EQ(cut(PreTokenizer::from_json({{"type", "WhitespaceSplit"}}), " a b.c\t\n\u3000(d) "), (Words{"a", "b.c", "(d)"}));
+}
+
+TEST(PreTokenizer, SplitTakesALiteralWithEveryBehaviour) {
+  const auto with = [](const char* behaviour, bool invert) {
+    return PreTokenizer::from_json(
+        {{"type", "Split"}, {"pattern", {{"String", "--"}}}, {"behavior", behaviour}, {"invert", invert}});
+  };
+  EXPECT_EQ(cut(with("Removed", false), "a--b----c"), (Words{"a", "b", "c"}));
+  EXPECT_EQ(cut(with("Removed", true), "a--b----c"), (Words{"--", "--", "--"}));
+  EXPECT_EQ(cut(with("Isolated", false), "a--b----c"), (Words{"a", "--", "b", "--", "--", "c"}));
+  EXPECT_EQ(cut(with("Contiguous", false), "a--b----c"), (Words{"a", "--", "b", "----", "c"}));
+  EXPECT_EQ(cut(with("MergedWithPrevious", false), "a--b--c"), (Words{"a--", "b--", "c"}));
+  EXPECT_EQ(cut(with("MergedWithNext", false), "a--b--c"), (Words{"a", "--b", "--c"}));
+}
+
+TEST(Decoder, ReplacesByPattern) {
+  const auto regex = Decoder::from_json(
+      {{"type", "Replace"}, {"pattern", {{"Regex", "[aeiou]+"}}}, {"content", "_"}}, {});
+  ASSERT_TRUE(regex) << regex.error().message;
+  EXPECT_EQ(regex->apply({"queue", "ing"}), "q__ng");
+  const auto literal = Decoder::from_json(
+      {{"type", "Replace"}, {"pattern", {{"String", "a."}}}, {"content", ""}}, {});
+  ASSERT_TRUE(literal);
+  EXPECT_EQ(literal->apply({"a.b", "axb"}), "baxb");
+  const auto bad = Decoder::from_json(
+      {{"type", "Replace"}, {"pattern", {{"Regex", "(?=x)"}}}, {"content", "_"}}, {});
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(bad.error().code, ErrorCode::Unsupported);
+}
+
+TEST(Pattern, HasALimitOnItsLength) {
+  const std::string where = "pre_tokenizer Split";
+  EXPECT_TRUE(Pattern::regex(std::string(1000, 'a'), where));
+  const auto p = Pattern::regex(std::string(1 << 20, 'a'), where);
+  ASSERT_FALSE(p);
+  EXPECT_EQ(p.error().code, ErrorCode::FileLimit);
+  EXPECT_EQ(p.error().message.rfind("pre_tokenizer Split: the regex pattern has 1048576 bytes, the limit is ", 0), 0U);
+}
+
+struct Added {
+  Vocabulary vocabulary = Vocabulary::from_list({"a", "b", "<m>"});
+  Normalizer normalizer;
+  std::vector<std::string> warnings;
+  Result<AddedTokens> read(const json& list) { return AddedTokens::from_json(list, vocabulary, normalizer, warnings); }
+};
+
+TEST(AddedTokens, TakeTheBlanksThatTheyAskFor) {
+  Added added;
+  const auto tokens = added.read({{{"id", 2}, {"content", "<m>"}, {"lstrip", true}, {"rstrip", true}, {"special", true}}});
+  ASSERT_TRUE(tokens) << tokens.error().message;
+  const std::string input = "a \u3000<m>\t\u00A0 b<m>  ";
+  Words found;
+  for (const Piece& piece : tokens->extract(MappedText::of(input), added.normalizer)) {
+    const Span span = piece.text.span(0, piece.text.text.size());
+    found.push_back((piece.token >= 0 ? "+" : "") + input.substr(span.begin, span.end - span.begin));
+  }
+  EXPECT_EQ(found, (Words{"a", "+ \u3000<m>\t\u00A0 ", "b", "+<m>  "}));
+}
+
+TEST(AddedTokens, HaveIdsNearTheVocabulary) {
+  Added added;
+  const auto tokens = added.read({{{"id", 2'000'000'000}, {"content", "<far>"}}});
+  ASSERT_FALSE(tokens);
+  EXPECT_EQ(tokens.error().code, ErrorCode::FileLimit);
+  EXPECT_EQ(tokens.error().message,
+            "the added token '<far>' has the id 2000000000, far outside the vocabulary (limit 1000016)");
+}
+
+}  // namespace
+}  // namespace vitrine::engine::text
