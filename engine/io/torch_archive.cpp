@@ -8,6 +8,7 @@
 
 #include "engine/io/bytes.h"
 #include "engine/io/pickle.h"
+#include "engine/io/torch_sparse.h"
 #include "engine/io/torch_values.h"
 
 namespace vitrine::engine {
@@ -40,8 +41,35 @@ Result<TorchValues> read_values(std::span<const std::byte> bytes, const std::str
   return values;
 }
 
+/// What dense forms of a file's sparse tensors may take together.
+std::uint64_t room_for_dense(std::uint64_t file_bytes) { return (64ULL << 20) + 2 * std::min<std::uint64_t>(file_bytes, 1ULL << 40); }
+
+/// Sparse tensors are put together when the file is opened, since only then their indices can be trusted.
+Status make_dense(const TorchValues& values, const std::vector<StoragePlace>& places, bool big_endian, const TorchTensor& tensor,
+                  std::uint64_t& room, TensorEntry& entry, TensorSource& source) {
+  const auto storage = [&](std::size_t number) -> Result<StorageBytes> {
+    const StoragePlace& place = places[number];
+    if (place.inflated) return StorageBytes{*place.inflated, place.offset, big_endian};
+    VITRINE_TRY(const auto bytes, place.file->range(place.offset, values.storages[number].bytes()));
+    return StorageBytes{bytes, place.offset, big_endian};
+  };
+  VITRINE_TRY(DenseTensor dense, dense_of(tensor, storage, room, entry.file));
+  if (!dense.bytes) {
+    source.no_values = dense.no_values;
+    return {};
+  }
+  source = {tensor.codec, nullptr, dense.bytes, {}, {}, false, 0};
+  entry.bytes = dense.bytes->size();
+  return {};
+}
+
+void note_sparse(const std::string& name, const TorchTensor& tensor, MappedCheckpoint& out) {
+  const std::int64_t stored = tensor.sparse->values.shape.empty() ? 0 : tensor.sparse->values.shape[0];
+  out.metadata_for_filling()["sparse"][printable(name, 200)] = {{"layout", "sparse_" + tensor.sparse->layout}, {"stored", stored}};
+}
+
 Status add_tensors(const TorchValues& values, const std::vector<StoragePlace>& places, const std::string& prefix,
-                   bool big_endian, const std::string& file, MappedCheckpoint& out) {
+                   bool big_endian, const std::string& file, MappedCheckpoint& out, std::uint64_t& room) {
   for (const auto& [name, tensor] : values.tensors) {
     const StoragePlace& place = places[tensor.storage];
     const std::uint64_t begin = tensor.first * tensor.codec->block_bytes;
@@ -63,6 +91,10 @@ Status add_tensors(const TorchValues& values, const std::vector<StoragePlace>& p
     } else {
       source.file = place.file;
     }
+    if (tensor.sparse) {
+      VITRINE_CHECK(make_dense(values, places, big_endian, tensor, room, entry, source));
+      note_sparse(entry.name, tensor, out);
+    }
     VITRINE_CHECK(out.add(std::move(entry), std::move(source)));
   }
   for (const auto& [name, tensor] : values.tensors)
@@ -76,6 +108,8 @@ void add_about(const TorchValues& values, MappedCheckpoint& out) {
   auto& about = out.metadata_for_filling();
   if (!values.leaves.empty()) about["values"] = values.leaves;
   if (!values.wrapper.empty()) about["wrapper"] = values.wrapper;
+  const auto sparse = std::count_if(values.tensors.begin(), values.tensors.end(), [](const auto& t) { return t.second.sparse != nullptr; });
+  if (sparse > 0) out.warn(fmt::format("{} sparse tensor{} shown with the zeros", sparse, sparse == 1 ? " is" : "s are"));
   const auto optimizer = std::count_if(values.tensors.begin(), values.tensors.end(),
                                        [](const auto& t) { return t.first.starts_with("optim"); });
   if (optimizer > 0) about["optimizer_tensors"] = optimizer;
@@ -206,7 +240,7 @@ class TorchZip {
     if (torchscript && name == "constants.pkl") std::erase_if(values->warnings, is_no_tensor);
     if (torchscript)
       for (auto& warning : values->warnings) warning = "TorchScript " + name + ": " + warning;
-    VITRINE_CHECK(add_tensors(*values, places, prefix, big_endian_, file_, out_));
+    VITRINE_CHECK(add_tensors(*values, places, prefix, big_endian_, file_, out_, room_));
     add_about(*values, out_);
     return {};
   }
@@ -244,6 +278,7 @@ class TorchZip {
   MappedCheckpoint out_;
   std::string root_;
   bool big_endian_ = false, deflated_ = false;
+  std::uint64_t room_ = room_for_dense(zip_.file()->size());
   std::uint64_t inflated_ = 0, checked_ = 0;
 };
 
@@ -260,7 +295,8 @@ class TorchStream {
     VITRINE_TRY(const auto values, read_values(file_->bytes().subspan(at_), name_, at_, false, pickle));
     at_ += pickle.end;
     if (auto status = read_storages(values); !status) return fail(with_names(std::move(status.error()), pickle, false));
-    VITRINE_CHECK(add_tensors(values, places_, "", big_endian_, name_, out_));
+    std::uint64_t room = room_for_dense(file_->size());
+    VITRINE_CHECK(add_tensors(values, places_, "", big_endian_, name_, out_, room));
     add_about(values, out_);
     out_.metadata_for_filling()["legacy"] = true;
     return std::move(out_);

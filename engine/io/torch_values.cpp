@@ -169,9 +169,6 @@ class TorchReader {
         warn("a call of _codecs.encode is not the usual one (latin1): kept as a named node");
       return false;
     }
-    if (name == "torch._utils._rebuild_sparse_tensor")
-      return refuse(id, "a sparse tensor, with indices and values of its own, is not read: save it dense",
-                    ErrorCode::Unsupported);
     if (name == "torch._utils._rebuild_parameter" || name == "torch._utils._rebuild_parameter_with_state") {
       const auto inner = arguments.empty() ? tensor_of_.end() : tensor_of_.find(arguments[0]);
       if (inner == tensor_of_.end())
@@ -192,6 +189,7 @@ class TorchReader {
     constexpr std::string_view module = "torch._utils.";
     if (!name.starts_with(module)) return false;
     const std::string_view function = std::string_view(name).substr(module.size());
+    if (function == "_rebuild_sparse_tensor") return read_sparse(id, arguments);
     const bool v3 = function == "_rebuild_tensor_v3", quantised = function == "_rebuild_qtensor";
     if (function != "_rebuild_tensor" && function != "_rebuild_tensor_v2" && !v3 && !quantised) return false;
     if (arguments.size() < (v3 ? 7U : 4U))
@@ -215,6 +213,53 @@ class TorchReader {
     VITRINE_CHECK(read_view(id, arguments, held.bytes() / tensor.codec->block_bytes, tensor));
     if (quantised) warn("quantised tensors are listed, their values are not read");
     VITRINE_CHECK(read_lazy_bits(arguments, v3 ? 7 : 6, tensor));
+    tensor_of_.emplace(id, tensors_.size());
+    tensors_.push_back(std::move(tensor));
+    return true;
+  }
+
+  /// "csr" of `torch.sparse_csr`, by its name or the call that makes it of its name; empty for anything else.
+  [[nodiscard]] std::string layout_of(PickleId id) const {
+    const PickleNode* node = &pickle_[id];
+    if (node->kind == PickleKind::Object && pickle_.global_name(node->items[0]) == "torch.serialization._get_layout" &&
+        pickle_[node->items[1]].items.size() == 1)
+      node = &pickle_[pickle_[node->items[1]].items[0]];
+    constexpr std::string_view prefix = "torch.sparse_";
+    return node->kind == PickleKind::Text && node->text.starts_with(prefix) ? std::string(node->text.substr(prefix.size())) : "";
+  }
+
+  /// Indices, values, size; of compressed layouts two of indices.
+  Result<bool> read_sparse(PickleId id, const Arguments& arguments) {
+    if (arguments.size() != 2 || pickle_[arguments[1]].kind != PickleKind::Tuple)
+      return refuse(id, "expected a layout and parts of a sparse tensor");
+    auto sparse = std::make_shared<TorchSparse>();
+    sparse->layout = layout_of(arguments[0]);
+    sparse->at = base_ + pickle_[id].at;
+    const bool compressed = sparse->layout == "csr" || sparse->layout == "csc" || sparse->layout == "bsr" || sparse->layout == "bsc";
+    if (!compressed && sparse->layout != "coo")
+      return refuse(id, fmt::format("the layout '{}' of a sparse tensor is not known", printable(sparse->layout)), ErrorCode::Unsupported);
+    const Arguments& parts = pickle_[arguments[1]].items;
+    const std::size_t indices = compressed ? 2 : 1;
+    if (parts.size() < indices + 2) return refuse(id, fmt::format("a sparse tensor has {} parts, expected {} or more", parts.size(), indices + 2));
+    std::vector<TorchTensor> read;
+    for (std::size_t i = 0; i <= indices; ++i) {
+      const auto found = tensor_of_.find(parts[i]);
+      if (found == tensor_of_.end() || tensors_[found->second].sparse)
+        return refuse(id, "expected the indices and values of a sparse tensor to be tensors");
+      const TorchTensor& part = tensors_[found->second];
+      if (*checked_numel({part.shape.begin(), part.shape.end()}) > std::max<std::uint64_t>(part.reach, 1))
+        return refuse(id, "the indices or values of a sparse tensor are expanded by stride 0");
+      read.push_back(part);
+    }
+    TorchTensor tensor = read.back();
+    sparse->values = std::move(read.back());
+    read.pop_back();
+    sparse->indices = std::move(read);
+    VITRINE_TRY(tensor.shape, whole_numbers(id, parts[indices + 1], "size"));
+    if (!checked_numel({tensor.shape.begin(), tensor.shape.end()}))
+      return refuse(id, "the size (shape) of a sparse tensor overflows: more than 2^63 values");
+    tensor.strides.clear();
+    tensor.sparse = std::move(sparse);
     tensor_of_.emplace(id, tensors_.size());
     tensors_.push_back(std::move(tensor));
     return true;

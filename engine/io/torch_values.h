@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,7 +24,9 @@ struct TorchStorage {
   [[nodiscard]] std::uint64_t bytes() const { return count * (codec == nullptr ? 1 : codec->block_bytes); }
 };
 
-/// A view of a storage, checked to lie inside it.
+struct TorchSparse;
+
+/// A view of a storage, checked to lie inside it; of a sparse tensor its values are.
 struct TorchTensor {
   std::size_t storage = 0;            ///< index in `TorchValues::storages`
   const Codec* codec = nullptr;
@@ -32,6 +35,15 @@ struct TorchTensor {
   std::uint64_t first = 0;            ///< value of the storage
   std::uint64_t reach = 0;            ///< values of the storage from the first to the last
   std::string no_values;
+  std::shared_ptr<const TorchSparse> sparse;
+};
+
+/// The parts of a sparse tensor: places and the values at them.
+struct TorchSparse {
+  std::string layout;                 ///< "coo", "csr", "csc", "bsr", "bsc"
+  std::vector<TorchTensor> indices;   ///< of "coo" one [axes, values], else bounds of lines and places in them
+  TorchTensor values;
+  std::uint64_t at = 0;               ///< byte of the call, for messages
 };
 
 /// What a pickle of PyTorch says.
