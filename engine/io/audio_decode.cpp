@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/core/memory.h"
 #include "engine/io/audio.h"
 #include "engine/io/audio_codecs.h"
 #include "engine/io/bytes.h"
@@ -98,19 +99,25 @@ Result<Audio> decode_wav(std::span<const std::byte> file, std::vector<std::strin
 }  // namespace audio
 
 Result<Audio> decode_audio(std::span<const std::byte> bytes, const std::string& name, std::vector<std::string>* warnings) {
-  std::vector<std::string> said;
-  const std::string_view text = as_text(bytes);
-  Result<Audio> decoded = fail_file(ErrorCode::FileFormat, name, "the content is not recognised as sound: expected WAV or FLAC", 0);
-  if (text.starts_with("RIFF") && text.substr(0, 12).ends_with("WAVE")) decoded = audio::decode_wav(bytes, said);
-  else if (text.starts_with("fLaC")) decoded = audio::decode_flac(bytes, said);
-  if (warnings != nullptr) *warnings = std::move(said);
-  if (!decoded) decoded.error().file = name;
-  return decoded;
+  return within_memory(name, [&]() -> Result<Audio> {
+    std::vector<std::string> said;
+    const std::string_view text = as_text(bytes);
+    Result<Audio> decoded = fail_file(ErrorCode::FileFormat, name, "the content is not recognised as sound: expected WAV or FLAC", 0);
+    if (text.starts_with("RIFF") && text.substr(0, 12).ends_with("WAVE")) decoded = audio::decode_wav(bytes, said);
+    else if (text.starts_with("fLaC")) decoded = audio::decode_flac(bytes, said);
+    if (warnings != nullptr) *warnings = std::move(said);
+    if (!decoded) decoded.error().file = name;
+    return decoded;
+  });
 }
 
 Result<Audio> decode_audio(const std::filesystem::path& path, std::vector<std::string>* warnings) {
-  VITRINE_TRY(const auto file, MappedFile::open(path));
-  return decode_audio(file->bytes(), path.string(), warnings);
+  return within_memory(path.native(), [&]() -> Result<Audio> {
+    VITRINE_TRY(const auto file, MappedFile::open(path));
+    VITRINE_TRY(auto sound, decode_audio(file->bytes(), path.string(), warnings));
+    VITRINE_CHECK(file->check_whole());
+    return sound;
+  });
 }
 
 }  // namespace vitrine::engine

@@ -125,7 +125,7 @@ std::string describe_content(std::span<const std::byte> bytes) {
     case Content::Gif: return "a GIF image";
     case Content::Tiff: return "a TIFF image";
     case Content::Text: return "a text file";
-    case Content::Unknown: return "bytes of no known kind";
+    case Content::Unknown: break;
   }
   return "bytes of no known kind";
 }

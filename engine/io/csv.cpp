@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include "engine/io/bytes.h"
-#include "engine/io/mapped_file.h"
 
 namespace vitrine::engine {
 namespace {
@@ -116,11 +115,6 @@ class CsvReader {
 }  // namespace
 
 Result<CsvTable> read_csv(std::string_view text, const std::string& name) { return CsvReader(text, name).read(); }
-
-Result<CsvTable> read_csv(const std::filesystem::path& path) {
-  VITRINE_TRY(const auto file, MappedFile::open(path));
-  return read_csv(as_text(file->bytes()), path.string());
-}
 
 Result<std::vector<double>> csv_numbers(const CsvTable& table, std::size_t column, const std::string& name) {
   if (column >= table.columns.size()) return fail(ErrorCode::Usage, fmt::format("the table has {} columns, not {}", table.columns.size(), column + 1));

@@ -19,7 +19,6 @@ struct CsvTable {
 /// within is written twice, lines end with LF or CRLF. The first line names the columns.
 /// @error FileFormat with line, column and byte; FileLimit (4 million fields, 16,384 columns, 1 MB a field)
 [[nodiscard]] Result<CsvTable> read_csv(std::string_view text, const std::string& name);
-[[nodiscard]] Result<CsvTable> read_csv(const std::filesystem::path& path);
 
 /// A column as numbers. @error FileFormat naming line and field that is none
 [[nodiscard]] Result<std::vector<double>> csv_numbers(const CsvTable& table, std::size_t column, const std::string& name);

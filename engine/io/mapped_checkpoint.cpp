@@ -152,16 +152,26 @@ Status MappedCheckpoint::read_f32_range(const TensorEntry& entry, std::uint64_t 
   const Codec& codec = *sources_[found->second].codec;
   VITRINE_TRY(const auto stored, bytes(entry));
   const auto* from = reinterpret_cast<const std::uint8_t*>(stored.data());
-  // Whole blocks are decoded; only the first may begin before what is asked for.
-  const std::uint64_t block = codec.block_values, before = begin % block;
+  const std::uint64_t block = codec.block_values;
+  const auto decode_from = [&](std::uint64_t start, std::span<float> to) {
+    codec.decode(from + start / block * codec.block_bytes, to.size(), to.data());
+  };
+  const auto take_from_one_block = [&](std::uint64_t at, std::span<float> to) {
+    const std::uint64_t start = at - at % block;
+    std::vector<float> values(static_cast<std::size_t>(std::min(block, count - start)));
+    decode_from(start, values);
+    std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(at - start), to.size(), to.begin());
+  };
+  // Only whole blocks can be decoded: where the piece begins or ends inside of one, it is taken out of that.
   std::size_t done = 0;
-  if (before != 0) {
-    std::vector<float> first(static_cast<std::size_t>(std::min(block, count - (begin - before))));
-    codec.decode(from + begin / block * codec.block_bytes, first.size(), first.data());
-    done = std::min<std::size_t>(out.size(), first.size() - before);
-    std::copy_n(first.begin() + static_cast<std::ptrdiff_t>(before), done, out.begin());
+  if (begin % block != 0) {
+    done = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), block - begin % block));
+    take_from_one_block(begin, out.first(done));
   }
-  if (done < out.size()) codec.decode(from + (begin + done) / block * codec.block_bytes, out.size() - done, out.data() + done);
+  const std::size_t whole = (out.size() - done) / block * block;
+  decode_from(begin + done, out.subspan(done, whole));
+  done += whole;
+  if (done < out.size()) take_from_one_block(begin + done, out.subspan(done));
   return sources_[found->second].file ? sources_[found->second].file->check_whole() : Status{};
 }
 

@@ -26,8 +26,8 @@ std::string_view PickleDocument::describe(PickleKind kind) {
     case PickleKind::Dict: return "a dict";
     case PickleKind::OrderedDict: return "an OrderedDict";
     case PickleKind::Global: return "a class or function name";
-    case PickleKind::Object: return "an object";
     case PickleKind::Persistent: return "a persistent id";
+    case PickleKind::Object: break;
   }
   return "an object";
 }

@@ -220,9 +220,9 @@ std::string_view plugin_kind_name(PluginKind kind) {
   switch (kind) {
     case PluginKind::Data: return "data";
     case PluginKind::Module: return "module";
-    case PluginKind::CTable: return "c";
+    case PluginKind::CTable: break;
   }
-  return "?";
+  return "c";
 }
 
 Result<Manifest> read_manifest(const fs::path& path, PluginOrigin origin) {

@@ -40,7 +40,7 @@ struct BitRow {
 };
 
 [[nodiscard]] inline std::int64_t words_for(std::int64_t values, int bits) { return (values * bits + 31) / 32; }
-[[nodiscard]] inline std::int64_t parts_of(std::int64_t values, std::int64_t each) { return (values + each - 1) / each; }
+[[nodiscard]] inline std::int64_t parts_of(std::int64_t values, std::int64_t each) { return values / each + (values % each != 0 ? 1 : 0); }
 
 /// @error FileFormat naming the tensor
 [[nodiscard]] tl::unexpected<Error> bad(const TensorEntry& entry, const std::string& what);

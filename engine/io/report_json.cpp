@@ -172,8 +172,4 @@ Result<Report> report_from_json(const json& j) {
 
 std::string report_json(const Report& report) { return report_to_json(report).dump(1) + "\n"; }
 
-Status write_report_json(const std::filesystem::path& path, const Report& report) {
-  return write_file_atomically(path, report_json(report));
-}
-
 }  // namespace vitrine::engine

@@ -21,6 +21,5 @@ namespace vitrine::engine {
 
 /// Indented text of `report_to_json`.
 [[nodiscard]] std::string report_json(const Report& report);
-[[nodiscard]] Status write_report_json(const std::filesystem::path& path, const Report& report);
 
 }  // namespace vitrine::engine

@@ -1,5 +1,7 @@
 #include "engine/text/mapped_text.h"
 
+#include <algorithm>
+
 namespace vitrine::engine::text {
 
 MappedText MappedText::of(std::string_view original) {
@@ -43,13 +45,7 @@ MappedText MappedText::rewritten(const std::vector<CharChange>& changes) const {
   for (const CharChange& change : changes) {
     const bool inserted = change.change > 0;
     Span span;
-    if (inserted) {
-      if (at > 0) span = spans[at - 1];
-    } else if (at < text.size()) {
-      span = spans[at];
-    } else if (!spans.empty()) {
-      span = spans.back();
-    }
+    if (inserted ? at > 0 : !spans.empty()) span = spans[inserted ? at - 1 : std::min(at, spans.size() - 1)];
     if (!inserted) {
       for (int i = 0; i <= -change.change; ++i) advance();
     }

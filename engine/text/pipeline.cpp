@@ -130,9 +130,11 @@ Result<Encoding> PipelineTokenizer::encode(std::string_view text, bool add_speci
 
 Result<Encoding> PipelineTokenizer::encode_pair(std::string_view a, std::string_view b,
                                                 bool add_special) const {
-  VITRINE_TRY(auto first, tokens_of(a));
-  VITRINE_TRY(auto second, tokens_of(b));
-  return Encoding{s_.post.assemble({std::move(first), std::move(second)}, add_special), false};
+  return within_memory({}, [&]() -> Result<Encoding> {
+    VITRINE_TRY(auto first, tokens_of(a));
+    VITRINE_TRY(auto second, tokens_of(b));
+    return Encoding{s_.post.assemble({std::move(first), std::move(second)}, add_special), false};
+  });
 }
 
 Result<Encoding> PipelineTokenizer::encode_within(std::string_view a,
@@ -143,23 +145,25 @@ Result<Encoding> PipelineTokenizer::encode_within(std::string_view a,
     return fail(ErrorCode::InvalidInput,
                 fmt::format("at most {} tokens are wanted, but the template alone adds {}",
                             max_tokens, added));
-  std::vector<std::vector<Token>> sequences(1);
-  VITRINE_TRY(sequences[0], tokens_of(a));
-  if (b) {
-    VITRINE_TRY(auto second, tokens_of(*b));
-    sequences.push_back(std::move(second));
-  }
-  const auto room = static_cast<std::size_t>(max_tokens - added);
-  std::size_t first = sequences[0].size(), second = b ? sequences[1].size() : 0;
-  const std::size_t all = first + second;
-  if (b) {
-    share(room, first, second);
-    sequences[1].resize(second);
-  } else {
-    first = std::min(first, room);
-  }
-  sequences[0].resize(first);
-  return Encoding{s_.post.assemble(sequences, add_special), first + second < all};
+  return within_memory({}, [&]() -> Result<Encoding> {
+    std::vector<std::vector<Token>> sequences(1);
+    VITRINE_TRY(sequences[0], tokens_of(a));
+    if (b) {
+      VITRINE_TRY(auto second, tokens_of(*b));
+      sequences.push_back(std::move(second));
+    }
+    const auto room = static_cast<std::size_t>(max_tokens - added);
+    std::size_t first = sequences[0].size(), second = b ? sequences[1].size() : 0;
+    const std::size_t all = first + second;
+    if (b) {
+      share(room, first, second);
+      sequences[1].resize(second);
+    } else {
+      first = std::min(first, room);
+    }
+    sequences[0].resize(first);
+    return Encoding{s_.post.assemble(sequences, add_special), first + second < all};
+  });
 }
 
 std::string PipelineTokenizer::decode(const std::vector<std::int64_t>& ids,

@@ -8,9 +8,12 @@
 #include "app/session/session_file.h"
 #include "engine/batch/job.h"
 #include "engine/core/memory.h"
+#include "engine/io/audio.h"
 #include "engine/io/checkpoint.h"
 #include "engine/io/image.h"
+#include "engine/io/json.h"
 #include "engine/io/plugin_manifest.h"
+#include "engine/io/quantised.h"
 #include "engine/model/identify.h"
 #include "engine/text/tokenizer.h"
 #include "tests/fault/faults.h"
@@ -51,6 +54,31 @@ Outcome read_weights(const fs::path& path) {
     for (const float v : *values) out.add(static_cast<std::uint64_t>(v == v ? static_cast<double>(v) * 8 : 1));
   }
   out.add((*opened)->warnings().size());
+  return out;
+}
+
+Outcome read_quantised(const fs::path& path) {
+  Outcome out;
+  const auto opened = engine::open_checkpoint(path);
+  if (!out.take(opened)) return out;
+  const auto config = engine::read_json_file(path.parent_path() / "config.json");
+  if (!out.take(config)) return out;
+  const auto plain = engine::dequantised(*opened, *config);
+  if (!out.take(plain)) return out;
+  for (const auto& entry : (*plain)->tensors()) {
+    if (!entry.name.ends_with("k_proj.weight")) continue;
+    const auto values = (*plain)->read_f32(entry);
+    if (!out.take(values)) return out;
+    for (const float v : *values) out.add(static_cast<std::uint64_t>(static_cast<std::int64_t>(v * 4096)));
+  }
+  return out;
+}
+
+Outcome read_sound(const fs::path& path) {
+  Outcome out;
+  const auto sound = engine::decode_audio(path);
+  if (!out.take(sound)) return out;
+  for (const float v : sound->samples) out.add(static_cast<std::uint64_t>(static_cast<std::int64_t>(v * 32768)));
   return out;
 }
 
@@ -114,6 +142,11 @@ const std::vector<Reader>& readers() {
       {"gguf", read_weights, {"tests/golden/files/valid/gguf", "tests/golden/files/valid/control/good.gguf"}},
       {"onnx", read_weights, {"tests/golden/files/valid/onnx", "tests/golden/files/valid/control/good.onnx"}},
       {"torch", read_weights, {"tests/golden/files/valid/torch", "tests/golden/files/valid/control/good.pt"}},
+      {"quantised", read_quantised,
+       {"tests/golden/files/quantised/gptq4_order/model.safetensors", "tests/golden/files/quantised/awq4/model.safetensors",
+        "tests/golden/files/quantised/bnb_nf4_nested/model.safetensors", "tests/golden/files/quantised/ct_pack4_zeros/model.safetensors"}},
+      {"audio", read_sound,
+       {"tests/golden/files/audio/s24.wav", "tests/golden/files/audio/mono24.flac", "tests/golden/files/audio/stereo.flac"}},
       {"npy", read_weights, {"tests/golden/files/valid/npy", "tests/golden/files/valid/control/good.npz"}},
       {"tokenizer", read_tokenizer,
        {"tests/golden/files/valid/control/good_tokenizer.json", "tests/golden/files/valid/control/good_unigram_tokenizer.json",

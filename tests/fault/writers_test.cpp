@@ -31,7 +31,7 @@ engine::Report report() {
   report.arrays = {{"entropy", "nats", {{"layer", "", {}}, {"head", "", {}}}, {50, 100}, kValues}};
   return report;
 }
-Status write_json(const fs::path& path) { return engine::write_report_json(path, report()); }
+Status write_json(const fs::path& path) { return engine::write_file_atomically(path, engine::report_json(report())); }
 
 struct Writer {
   const char* name;

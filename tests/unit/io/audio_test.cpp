@@ -14,6 +14,7 @@ namespace vitrine::engine {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::string_literals;
 const fs::path kSounds = VITRINE_SOURCE_DIR "/tests/golden/files/audio";
 
 std::vector<float> expected(const std::string& name) {
@@ -112,6 +113,74 @@ TEST(DecodeAudio, RefusesHostileFilesInOneSentence) {
   EXPECT_NE(refusal("stereo.flac", cut(20)).find("FLAC"), std::string::npos);
   EXPECT_NE(refusal("stereo.flac", [](std::string& b) { b[b.size() / 2] = static_cast<char>(b[b.size() / 2] ^ 0x55); }).find("FLAC"), std::string::npos);
   EXPECT_FALSE(log_mel(std::vector<float>{NAN}, 80));
+}
+
+/// A WAV file of the chunks given.
+std::string wav(const std::vector<std::pair<std::string, std::string>>& chunks) {
+  std::string out = "RIFF\x10\x00\x00\x00WAVE"s;
+  for (const auto& [id, data] : chunks) {
+    const auto size = static_cast<std::uint32_t>(data.size());
+    out += id + std::string(reinterpret_cast<const char*>(&size), 4) + data;
+  }
+  return out;
+}
+
+Result<Audio> decode(const std::string& bytes) { return decode_audio(std::as_bytes(std::span(bytes)), "a.wav"); }
+
+TEST(DecodeWav, TakesTheExtendedFormat) {
+  const std::string plain = "\x01\x00\x01\x00\x40\x1F\x00\x00\x80\x3E\x00\x00\x02\x00\x10\x00"s;
+  const std::string extended = "\xFE\xFF"s + plain.substr(2) + "\x16\x00\x10\x00\x04\x00\x00\x00"s + "\x01\x00\x00\x00\x00\x00\x10\x00\x80\x00\x00\xAA\x00\x38\x9B\x71"s;
+  const std::string data = "\x00\x40\x00\xC0"s;   // one half and its negative
+  for (const std::string& format : {plain, extended}) {
+    const auto sound = decode(wav({{"fmt ", format}, {"data", data}}));
+    ASSERT_TRUE(sound) << sentence(sound.error());
+    EXPECT_EQ(sound->rate, 8000);
+    EXPECT_EQ(sound->samples, (std::vector<float>{0.5F, -0.5F}));
+  }
+  EXPECT_EQ(decode(wav({{"fmt ", extended.substr(0, 39)}, {"data", data}})).error().message, "WAV: the extended format is truncated");
+  const auto silent = decode(wav({{"fmt ", plain}, {"LIST", "abcd"}}));
+  ASSERT_FALSE(silent);
+  EXPECT_EQ(silent.error().message, "WAV: the file ends before its sound data (truncated)");
+}
+
+/// The frames of a FLAC file, behind its blocks of metadata.
+std::string frames_of(const std::string& file) {
+  std::size_t at = 4;
+  for (bool last = false; !last;) {
+    last = (file[at] & 0x80) != 0;
+    const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(file[at + i])); };
+    at += 4 + (byte(1) << 16 | byte(2) << 8 | byte(3));
+  }
+  return file.substr(at);
+}
+
+TEST(DecodeFlac, KeepsOneFormatToTheEnd) {
+  const std::string mono = test::read_text(kSounds / "mono24.flac");
+  const auto joined = decode(mono + frames_of(test::read_text(kSounds / "stereo.flac")));
+  ASSERT_FALSE(joined);
+  EXPECT_EQ(joined.error().message, "FLAC: the sound is corrupt or truncated: its format changes in the middle");
+}
+
+TEST(DecodeFlac, HasAsManySamplesAsItSays) {
+  std::string mono = test::read_text(kSounds / "mono24.flac");
+  const auto before = decode(mono);
+  ASSERT_TRUE(before);
+  mono[8 + 17] = static_cast<char>(mono[8 + 17] ^ 1);   // the last byte of the count
+  const auto sound = decode(mono);
+  ASSERT_FALSE(sound);
+  EXPECT_TRUE(sound.error().message.starts_with("FLAC: the header says ") &&
+              sound.error().message.ends_with(" samples, " + std::to_string(before->samples.size()) + " came (truncated)"))
+      << sound.error().message;
+}
+
+TEST(LogMel, RefusesNumbersThatMakeNoPicture) {
+  const std::vector<float> sound(100);
+  for (const auto& [mels, seconds] : {std::pair{0, 30}, {257, 30}, {80, 0}, {80, 1 << 20}}) {
+    const auto got = log_mel(sound, mels, seconds);
+    ASSERT_FALSE(got);
+    EXPECT_EQ(got.error().code, ErrorCode::InvalidInput);
+    EXPECT_TRUE(got.error().message.ends_with("came " + std::to_string(mels) + " and " + std::to_string(seconds))) << got.error().message;
+  }
 }
 
 }  // namespace

@@ -152,5 +152,150 @@ TEST(DecodeImage, HasALimitOnTheFile) {
   EXPECT_EQ(sentence(image.error()), path.string() + ": the image file has 536870913 bytes, the limit is 536870912");
 }
 
+
+void put_le(std::string& out, std::uint32_t v, int bytes) {
+  for (int i = 0; i < bytes; ++i) out.push_back(static_cast<char>(v >> (8 * i) & 0xFF));
+}
+
+std::string bmp(std::uint32_t header, std::uint32_t data_at) {
+  std::string out = "BM";
+  put_le(out, 0, 8);
+  put_le(out, data_at, 4);
+  put_le(out, header, 4);
+  return out;
+}
+
+TEST(DecodeBmp, ReadsTheHeaderOfOs2) {
+  std::string file = bmp(12, 26);
+  for (const std::uint32_t v : {2U, 2U, 1U, 24U}) put_le(file, v, 2);
+  file += {1, 2, 3, 4, 5, 6, 0, 0, 7, 8, 9, 10, 11, 12, 0, 0};   // blue, green, red; the lower row first
+  const auto image = decode(file);
+  ASSERT_TRUE(image) << sentence(image.error());
+  EXPECT_EQ(image->width, 2);
+  EXPECT_EQ(image->pixels, (Pixels{9, 8, 7, 12, 11, 10, 3, 2, 1, 6, 5, 4}));
+}
+
+std::string with_masks(int bits, std::initializer_list<std::uint32_t> masks) {
+  std::string file = bmp(40, 54 + 4 * static_cast<std::uint32_t>(masks.size()));
+  put_le(file, 1, 4);
+  put_le(file, 1, 4);
+  put_le(file, 1, 2);
+  put_le(file, static_cast<std::uint32_t>(bits), 2);
+  put_le(file, 3, 4);
+  put_le(file, 0, 4 * 5);
+  file.resize(54, '\0');
+  for (const std::uint32_t mask : masks) put_le(file, mask, 4);
+  return file;
+}
+
+TEST(DecodeBmp, SpreadsTheBitsOfItsMasks) {
+  std::string narrow = with_masks(16, {0xF800, 0x07E0, 0x001F}), wide = with_masks(32, {0x3FF00000, 0, 0x000000FF});
+  put_le(narrow, 31U << 11 | 32U << 5 | 16U, 4);
+  put_le(wide, 512U << 20 | 0x0003FF00U | 77U, 4);
+  const auto a = decode(narrow), b = decode(wide);
+  ASSERT_TRUE(a) << sentence(a.error());
+  ASSERT_TRUE(b) << sentence(b.error());
+  EXPECT_EQ(a->pixels, (Pixels{255, 32 * 255 / 63, 16 * 255 / 31}));
+  EXPECT_EQ(b->pixels, (Pixels{512 * 255 / 1023, 0, 77}));
+  std::string cut = with_masks(16, {});
+  put_le(cut, 0, 4);
+  EXPECT_EQ(decode(cut).error().message, "BMP: the colour masks are truncated");
+}
+
+/// A GIF of one picture: codes of three bits, a clear code before each two indices, so that no table grows.
+std::string gif(std::uint32_t canvas_width, std::uint32_t canvas_height, std::uint32_t width, std::uint32_t height, bool interlaced) {
+  std::string out = "GIF89a", codes;
+  for (const std::uint32_t v : {canvas_width, canvas_height}) put_le(out, v, 2);
+  out += {'\x81', '\0', '\0'};                                         // four colours: 10, 20, 30, 40
+  for (char level = 10; level <= 40; level = static_cast<char>(level + 10)) out += {level, level, level};
+  out += ',';
+  put_le(out, 0, 4);
+  for (const std::uint32_t v : {width, height}) put_le(out, v, 2);
+  out += {interlaced ? '\x40' : '\0', 2};
+  std::uint32_t bits = 0, held = 0;
+  const auto put = [&](std::uint32_t code) {
+    bits |= code << held;
+    for (held += 3; held >= 8; held -= 8, bits >>= 8) codes.push_back(static_cast<char>(bits & 0xFF));
+  };
+  const std::uint32_t pixels = std::min(width * height, 200U);
+  for (std::uint32_t i = 0; i < pixels; ++i) {
+    if (i % 2 == 0) put(4);
+    put(i % 4);
+  }
+  put(5);
+  if (held > 0) codes.push_back(static_cast<char>(bits));
+  out += static_cast<char>(codes.size());
+  return out + codes + std::string(1, '\0') + ";";
+}
+
+TEST(DecodeGif, PutsInterlacedRowsInTheirPlaces) {
+  const auto image = decode(gif(1, 10, 1, 10, true), nullptr, 1);
+  ASSERT_TRUE(image) << sentence(image.error());
+  constexpr std::size_t order[] = {0, 8, 4, 2, 6, 1, 3, 5, 7, 9};
+  for (std::size_t i = 0; i < 10; ++i) EXPECT_EQ(image->pixels[order[i]], 10 * (i % 4 + 1)) << i;
+}
+
+TEST(DecodeGif, WarnsOfWhatFollowsAndOfWhatDoesNot) {
+  std::vector<std::string> warnings;
+  const std::string whole = gif(4, 2, 4, 2, false);
+  ASSERT_TRUE(decode(whole, &warnings));
+  EXPECT_TRUE(warnings.empty());
+  ASSERT_TRUE(decode(whole.substr(0, whole.size() - 2), &warnings));
+  EXPECT_EQ(warnings, (std::vector<std::string>{"GIF: the file ends after its first image without a trailer (truncated)"}));
+  ASSERT_TRUE(decode(whole.substr(0, whole.size() - 1) + "\x99", &warnings));
+  EXPECT_EQ(warnings, (std::vector<std::string>{"GIF: data that is no GIF block follows the first image"}));
+}
+
+TEST(DecodeGif, DoesNotBelieveSizesThatItsDataCannotHold) {
+  const auto large = decode(gif(3000, 3000, 3000, 3000, false));
+  ASSERT_FALSE(large);
+  EXPECT_TRUE(large.error().message.starts_with("GIF: ") && large.error().message.ends_with(" bytes of image data cannot hold 9000000 pixels"))
+      << large.error().message;
+  const auto empty = decode(gif(4000, 4000, 1, 1, false));
+  ASSERT_FALSE(empty);
+  EXPECT_EQ(empty.error().code, ErrorCode::FileLimit);
+  EXPECT_EQ(empty.error().message, "GIF: the canvas 4000 x 4000 is far larger than its image 1 x 1, which is over the limit");
+}
+
+TEST(DecodeJpeg, DoesNotBelieveASizeThatItsDataCannotHold) {
+  std::string file = test::read_text(VITRINE_SOURCE_DIR "/tests/fuzz/seeds/jpeg/jpeg_grey.jpg");
+  const std::size_t frame = file.find("\xFF\xC0");
+  ASSERT_NE(frame, std::string::npos);
+  file.replace(frame + 5, 4, "\x1F\x40\x1F\x40");   // 8000 x 8000
+  const auto image = decode(file);
+  ASSERT_FALSE(image);
+  EXPECT_EQ(image.error().message, "JPEG: " + std::to_string(file.size()) + " bytes cannot hold the size 8000 x 8000 (truncated)");
+}
+
+std::string webp(const std::string& chunk, const std::string& data) {
+  std::string out = "RIFF", size;
+  put_le(out, static_cast<std::uint32_t>(4 + 8 + data.size()), 4);
+  out += "WEBP" + chunk;
+  put_le(out, static_cast<std::uint32_t>(data.size()), 4);
+  return out + data;
+}
+
+TEST(DecodeWebp, RefusesAnimationsAndSizesThatItsDataCannotHold) {
+  const auto animated = decode(webp("VP8X", std::string("\x02\0\0\0\x0F\0\0\x0F\0\0", 10)));
+  ASSERT_FALSE(animated);
+  EXPECT_EQ(animated.error().message, "WebP: animated images are not supported");
+  const auto large = decode(webp("VP8 ", std::string("\x10\0\0\x9D\x01\x2A\x40\x1F\x40\x1F", 10)));
+  ASSERT_FALSE(large);
+  EXPECT_EQ(large.error().message, "WebP: 30 bytes cannot hold the size 8000 x 8000");
+}
+
+TEST(ImagePreprocess, KnowsPillowsNumbersOfFilters) {
+  const std::pair<int, Resample> numbers[] = {{0, Resample::Nearest},  {1, Resample::Lanczos}, {2, Resample::Bilinear},
+                                              {3, Resample::Bicubic},  {4, Resample::Box},     {5, Resample::Hamming}};
+  for (const auto& [number, filter] : numbers) {
+    const auto how = ImagePreprocess::from_json({{"resample", number}});
+    ASSERT_TRUE(how) << how.error().message;
+    EXPECT_EQ(how->filter, filter) << number;
+  }
+  const auto sized = ImagePreprocess::from_json({{"image_processor_type", "CLIPImageProcessor"}, {"size", 100}});
+  ASSERT_TRUE(sized);
+  EXPECT_EQ(sized->shortest_edge, 100);
+}
+
 }  // namespace
 }  // namespace vitrine::engine

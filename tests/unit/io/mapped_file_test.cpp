@@ -1,5 +1,6 @@
 #include "engine/io/mapped_file.h"
 
+#include <cerrno>
 #include <csignal>
 #include <fstream>
 #include <thread>
@@ -102,22 +103,50 @@ TEST(ShrunkenFileDeathTest, FaultsOfOthersEndTheProcessAsBefore) {
   ::munmap(foreign, 2 * kMegabyte);
 }
 
-volatile std::sig_atomic_t chained = 0;
+constexpr std::size_t kForeign = 2 * kMegabyte;
+void* foreign_map = nullptr;
 
-TEST(ShrunkenFile, FaultsOfOthersGoToTheHandlerThatWasThereBefore) {
+/// Puts a handler in place before ours, then reads what a file that shrank has no more, of a mapping that is not ours.
+/// Ends the process with 0 if the reading went on with `errno` as it was.
+[[noreturn]] void fault_behind(const struct sigaction& theirs) {
+  ::sigaction(SIGBUS, &theirs, nullptr);
+  const test::TemporaryFolder folder;
+  const fs::path path = write_ones(folder.path(), kForeign);
+  const auto file = MappedFile::open(path);
+  foreign_map = ::mmap(nullptr, kForeign, PROT_READ, MAP_PRIVATE, (*file)->descriptor(), 0);
+  fs::resize_file(path, 0);
+  errno = EDOM;
+  (void)*static_cast<volatile char*>(foreign_map);
+  test::leave(errno == EDOM ? 0 : 1);
+}
+
+void put_zeros_there() {
+  ::mmap(foreign_map, kForeign, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  errno = ERANGE;
+}
+
+/// In a process of their own from the start: the handler is installed once.
+class BusErrorDeathTest : public testing::Test {
+ protected:
+  BusErrorDeathTest() { testing::FLAGS_gtest_death_test_style = "threadsafe"; }
+};
+
+TEST_F(BusErrorDeathTest, FaultsOfOthersGoToTheHandlerThatWasThereBefore) {
   struct sigaction theirs {};
-  theirs.sa_handler = [](int) { chained = 1; test::leave(7); };
-  EXPECT_EXIT(
-      {
-        ::sigaction(SIGBUS, &theirs, nullptr);
-        const test::TemporaryFolder folder;
-        const fs::path path = write_ones(folder.path(), 2 * kMegabyte);
-        const auto file = MappedFile::open(path);
-        void* foreign = ::mmap(nullptr, kMegabyte, PROT_READ, MAP_PRIVATE, (*file)->descriptor(), 0);
-        fs::resize_file(path, 0);
-        (void)*static_cast<volatile char*>(foreign);
-      },
-      testing::ExitedWithCode(7), "");
+  theirs.sa_handler = [](int) { test::leave(7); };
+  EXPECT_EXIT(fault_behind(theirs), testing::ExitedWithCode(7), "");
+  theirs.sa_handler = [](int) { put_zeros_there(); };
+  EXPECT_EXIT(fault_behind(theirs), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(BusErrorDeathTest, AHandlerThatWantsToKnowIsToldWhereItWas) {
+  struct sigaction theirs {};
+  theirs.sa_flags = SA_SIGINFO;
+  theirs.sa_sigaction = [](int signal, siginfo_t* info, void*) {
+    if (signal != SIGBUS || info->si_addr != foreign_map) test::leave(9);
+    put_zeros_there();
+  };
+  EXPECT_EXIT(fault_behind(theirs), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

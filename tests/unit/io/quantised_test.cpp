@@ -133,6 +133,102 @@ std::string refusal(const std::string& layout, const std::function<void(Parts&, 
   return "";
 }
 
+/// A `weight_g_idx` for the 64 inputs.
+void put_index(Parts& parts, const std::function<std::int32_t(int)>& group) {
+  std::string bytes(256, '\0');
+  for (int i = 0; i < 64; ++i) {
+    const std::int32_t g = group(i);
+    std::memcpy(&bytes[static_cast<std::size_t>(i) * 4], &g, 4);
+  }
+  parts.put(kProjection + ".weight_g_idx", "I32", {64}, bytes);
+}
+
+/// The matrix of a changed file; empty if it does not open.
+std::vector<float> values(const std::string& layout, const std::function<void(Parts&, json&)>& change) {
+  const test::TemporaryFolder folder;
+  Parts parts(kLayouts / layout / "model.safetensors");
+  json config = *read_json_file(kLayouts / layout / "config.json");
+  change(parts, config["quantization_config"]);
+  parts.write(folder.path() / "model.safetensors");
+  const auto plain = dequantised(*open_checkpoint(folder.path() / "model.safetensors"), config);
+  EXPECT_TRUE(plain) << sentence(plain.error());
+  if (!plain) return {};
+  const auto read = (*plain)->read_f32(*(*plain)->find(kProjection + ".weight"));
+  EXPECT_TRUE(read) << sentence(read.error());
+  return read ? *read : std::vector<float>();
+}
+
+void expect_same(const std::string& layout, const std::function<void(Parts&, json&)>& change) {
+  const auto before = values(layout, [](Parts&, json&) {});
+  ASSERT_EQ(before.size(), 32U * 64U);
+  EXPECT_EQ(values(layout, change), before);
+}
+
+TEST(QuantisedForms, AnIndexThatSaysTheUsualOrderChangesNothing) {
+  expect_same("gptq8", [](Parts& p, json&) { p.drop(kProjection + ".g_idx"); });
+  expect_same("ct_pack4", [](Parts& p, json&) { put_index(p, [](int i) { return i / 16; }); });
+  expect_same("ct_pack4", [](Parts& p, json&) { put_index(p, [](int) { return -1; }); });
+}
+
+/// With the groups in reverse, scales of the reversed columns give the same matrix.
+TEST(QuantisedForms, AnIndexPicksTheScale) {
+  expect_same("ct_pack4", [](Parts& p, json&) {
+    std::string& scales = p.data[kProjection + ".weight_scale"];   // [32, 4] F16
+    for (std::size_t row = 0; row < 32; ++row) {
+      std::string turned;
+      for (const std::size_t column : {3, 2, 1, 0}) turned += scales.substr((row * 4 + column) * 2, 2);
+      scales.replace(row * 8, 8, turned);
+    }
+    put_index(p, [](int i) { return 3 - i / 16; });
+  });
+}
+
+/// Three-bit codes one after another, and ten to a word with two bits left over.
+TEST(QuantisedForms, CodesMayBePackedWithGaps) {
+  expect_same("ct_pack3", [](Parts& p, json&) {
+    const std::string name = kProjection + ".weight_packed", dense = p.data[name];
+    std::string wide(32 * 7 * 4, '\0');
+    const auto bit = [&](std::size_t row, std::size_t n) { return static_cast<unsigned char>(dense[row * 24 + n / 8]) >> (n % 8) & 1; };
+    for (std::size_t row = 0; row < 32; ++row)
+      for (std::size_t i = 0; i < 64; ++i)
+        for (std::size_t b = 0; b < 3; ++b) {
+          const std::size_t to = i / 10 * 32 + i % 10 * 3 + b;
+          wide[row * 28 + to / 8] = static_cast<char>(static_cast<unsigned char>(wide[row * 28 + to / 8]) | bit(row, i * 3 + b) << (to % 8));
+        }
+    p.put(name, "I32", {32, 7}, wide);
+  });
+}
+
+TEST(QuantisedForms, BlocksMayBeSaidInEitherPlace) {
+  expect_same("fp8_block", [](Parts&, json& c) {
+    c.erase("weight_block_size");
+    c["config_groups"] = {{"group_0", {{"weights", {{"strategy", "block"}, {"block_structure", {16, 16}}}}}}};
+  });
+}
+
+TEST(DequantisedCheckpoint, IsTheFileInEverythingElse) {
+  const auto file = *open_checkpoint(kLayouts / "gptq8" / "model.safetensors");
+  const auto plain = *dequantised(file, *read_json_file(kLayouts / "gptq8" / "config.json"));
+  EXPECT_EQ(plain->format(), file->format());
+  EXPECT_EQ(plain->files(), file->files());
+  EXPECT_EQ(plain->metadata(), file->metadata());
+  const TensorEntry* matrix = plain->find(kProjection + ".weight");
+  const auto stored = plain->bytes(*matrix);
+  ASSERT_FALSE(stored);
+  EXPECT_EQ(stored.error().message, "'" + matrix->name + "' is not stored as it is: it is made of parts");
+  std::vector<float> small(3);
+  const auto read = plain->read_f32_into(*matrix, small);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().message, "'" + matrix->name + "' has 2048 values, the memory given takes 3");
+  const TensorEntry* part = file->find(kProjection + ".scales");
+  ASSERT_TRUE(plain->bytes(*part));
+  EXPECT_EQ(plain->bytes(*part)->data(), file->bytes(*part)->data());
+  std::vector<float> piece(5);
+  const auto whole = plain->read_f32(*matrix);
+  ASSERT_TRUE(whole && plain->read_f32_range(*matrix, 100, piece));
+  EXPECT_TRUE(std::equal(piece.begin(), piece.end(), whole->begin() + 100));
+}
+
 struct Hostile {
   const char* name;
   const char* layout;
@@ -176,6 +272,11 @@ const std::vector<Hostile> kHostile = {
     {"ScaleOfAnotherMatrix", "ct_float8", "scale", [](Parts& p, json&) { p.put(kProjection + ".weight_scale", "F32", {33, 1}, std::string(132, '\0')); }},
     {"BlockSizeZero", "fp8_block", "at least 1", [](Parts&, json& c) { c["weight_block_size"] = {0, 16}; }},
     {"BlocksOfAnotherSize", "fp8_block", "scale_inv", [](Parts&, json& c) { c["weight_block_size"] = {16, 15}; }},
+    {"BlockSizeOfTheLargestNumber", "fp8_block", "scale_inv", [](Parts&, json& c) { c["weight_block_size"] = {INT64_MAX, INT64_MAX}; }},
+    {"AwqOfEightBits", "awq4", "expected AWQ codes of 4 bits, came 8", [](Parts&, json& c) { c["bits"] = 8; }},
+    {"ShapeOfThreeSizes", "bnb_nf4", "expected two sizes in 'shape'", [](Parts& p, json&) { p.put(kProjection + ".weight.quant_state.bitsandbytes__nf4", "U8", {39}, R"({"blocksize": 64, "shape": [32, 64, 1]})"); }},
+    {"PackedGroupIndexOutside", "ct_pack4", "expected groups 0 to 3, came 4 for input 1", [](Parts& p, json&) { put_index(p, [](int i) { return i == 1 ? 4 : 0; }); }},
+    {"PackedGroupIndexShort", "ct_pack4", "weight_g_idx", [](Parts& p, json&) { p.put(kProjection + ".weight_g_idx", "I32", {63}, std::string(252, '\0')); }},
     {"SparseFormat", "ct_pack4", "marlin-24", [](Parts&, json& c) { c["format"] = "marlin-24"; }},
 };
 

@@ -154,5 +154,48 @@ TEST(ReportJson, RefusesWhatIsNoReport) {
   EXPECT_EQ(report_from_json(json::array()).error().code, ErrorCode::FileFormat);
 }
 
+TEST(WriteSafetensors, TruncatesFloatsToIntegersTheyAre) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "m.safetensors";
+  const std::vector<float> values{2.75F, -2.75F, 1e18F};
+  ASSERT_TRUE(write_safetensors(path, {{"n", {3}, values, DType::I64}}));
+  const auto file = open_checkpoint(path);
+  ASSERT_TRUE(file) << sentence(file.error());
+  const auto stored = (*file)->bytes((*file)->tensors()[0]);
+  ASSERT_TRUE(stored);
+  std::int64_t integers[3];
+  std::memcpy(integers, stored->data(), sizeof integers);
+  EXPECT_EQ(integers[0], 2);
+  EXPECT_EQ(integers[1], -2);
+  EXPECT_EQ(integers[2], static_cast<std::int64_t>(1e18F));
+  for (const float none : {NAN, INFINITY, 1e19F, -1e19F}) {
+    const auto refused = write_safetensors(folder.path() / "none.safetensors", {{"n", {1}, std::span(&none, 1), DType::I64}});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message, "a value of 'n' is no 64-bit integer");
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "none.safetensors"));
+}
+
+TEST(ReportCsv, NumbersAxesWithoutAName) {
+  EXPECT_EQ(array_csv({"", "", {{"", "", {}}}, {2}, {0.5F, 2}}), "axis0,value\n0,0.5\n1,2\n");
+  Report report;
+  report.metrics = {{"loss", 0.5, "nats", {}}};
+  EXPECT_EQ(report_csv(report), "name,value,unit,before\nloss,0.5,nats,\n");
+  report.tables = {{"t", {{"a", "", 4}}, {{Cell(2.0)}}}};
+  EXPECT_EQ(report_csv(report), "a\n2\n");
+  const test::TemporaryFolder folder;
+  ASSERT_TRUE(write_report_csv(folder.path() / "r.csv", report));
+  EXPECT_EQ(test::read_text(folder.path() / "r.csv"), "a\n2\n");
+}
+
+TEST(ReportJson, NamesAPictureThatDoesNotExist) {
+  json report = json::parse(report_json(example()));
+  report["picture"] = "hologram";
+  const auto read = report_from_json(report);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::FileFormat);
+  EXPECT_NE(read.error().message.find("unknown picture 'hologram'"), std::string::npos) << read.error().message;
+}
+
 }  // namespace
 }  // namespace vitrine::engine

@@ -10,11 +10,13 @@
 #include "engine/text/sentencepiece.h"
 #include "engine/text/tokenizer_files.h"
 #include "tests/unit/io/golden_files.h"
+#include "tests/unit/io/proto.h"
 
 namespace vitrine::engine {
 namespace {
 
 using nlohmann::json;
+using test::Proto;
 using Opened = Result<std::shared_ptr<const Tokenizer>>;
 
 json file_of(json model) { return {{"version", "1.0"}, {"model", std::move(model)}}; }
@@ -155,26 +157,6 @@ TEST(Tokenizer, RefusesATextAboveItsLimitUnread) {
   ::munmap(room, bytes);
 }
 
-/// Fields of protobuf, short ones.
-struct Proto {
-  std::string bytes;
-  Proto& varint(int number, std::uint64_t value) {
-    put(static_cast<std::uint64_t>(number) << 3);
-    put(value);
-    return *this;
-  }
-  Proto& text(int number, std::string_view value) {
-    put(static_cast<std::uint64_t>(number) << 3 | 2);
-    put(value.size());
-    bytes += value;
-    return *this;
-  }
-  void put(std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7) bytes.push_back(static_cast<char>(value & 0x7F | 0x80));
-    bytes.push_back(static_cast<char>(value));
-  }
-};
-
 std::string piece(std::string_view text, int type) { return Proto().text(1, text).varint(3, static_cast<std::uint64_t>(type)).bytes; }
 
 Result<text::SentencePieceModel> read(const std::string& bytes) {
@@ -217,6 +199,73 @@ TEST(SentencePieceFile, HasALimitOnItsTableAndItsPieces) {
   EXPECT_EQ(pieces.error().code, ErrorCode::FileLimit);
   EXPECT_EQ(pieces.error().message, "has more than 2097152 pieces");
   EXPECT_EQ(pieces.error().offset, (one.size() << 21) + 2) << "its own bytes, behind tag and length";
+}
+
+TEST(Display, ShowsWhatCannotBeSeen) {
+  const auto t = from({{"type", "WordLevel"}, {"unk_token", "?"}, {"vocab", {{"\x7F", 0}, {"\u200B", 1}, {"\t", 2}, {"\n", 3}, {"\x01", 4}, {"?", 5}, {"\u2581a", 6}}}});
+  ASSERT_TRUE(t) << t.error().message;
+  const std::vector<std::string> want = {"\u2421", "<U+200B>", "\u21E5", "\u21B5", "\u2401", "?", " a"};
+  for (std::size_t id = 0; id < want.size(); ++id) EXPECT_EQ((*t)->display(static_cast<std::int64_t>(id)), want[id]);
+}
+
+TEST(Display, LeavesOutTheMarksOfWords) {
+  const auto pieces = from({{"type", "WordPiece"}, {"vocab", {{"[UNK]", 0}, {"##ing", 1}}}});
+  ASSERT_TRUE(pieces) << pieces.error().message;
+  EXPECT_EQ((*pieces)->display(1), "ing");
+  json words = bpe();
+  words["end_of_word_suffix"] = "</w>";
+  words["vocab"] = {{"a", 0}, {"b</w>", 1}, {"ab</w>", 2}};
+  words["merges"] = {"a b</w>"};
+  const auto marked = from(words);
+  ASSERT_TRUE(marked) << marked.error().message;
+  EXPECT_EQ((*marked)->display(2), "ab");
+}
+
+TEST(WordLevelTokenizer, WarnsOfAnUnknownTokenThatIsNotThere) {
+  const auto t = from({{"type", "WordLevel"}, {"unk_token", "<unk>"}, {"vocab", {{"a", 0}}}});
+  ASSERT_TRUE(t) << t.error().message;
+  EXPECT_EQ((*t)->warnings(), (std::vector<std::string>{"model: the unk_token '<unk>' is not in the vocab"}));
+  EXPECT_TRUE((*t)->encode("b")->tokens.empty());
+}
+
+TEST(GgufTokenizer, NamesWhatItDoesNotKnow) {
+  json metadata = gguf();
+  metadata["tokenizer.ggml.tokens"][1] = 5;
+  const auto number = tokenizer_from_gguf(metadata, "x.gguf");
+  ASSERT_FALSE(number);
+  EXPECT_EQ(number.error().message, "tokenizer.ggml.tokens: expected entry 1 to be a text, came 5");
+  metadata = gguf();
+  metadata["tokenizer.ggml.model"] = "rwkv";
+  const auto model = tokenizer_from_gguf(metadata, "x.gguf");
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, ErrorCode::Unsupported);
+  EXPECT_EQ(model.error().message.rfind("tokenizer.ggml.model is 'rwkv'; only ", 0), 0U);
+}
+
+TEST(SentencePieceFile, MayKeepItsSpacesAndSaysThatTextsAreNotTurnedBack) {
+  const Proto spaces = Proto().varint(5, 0).varint(4, 0).varint(3, 0);
+  std::vector<std::string> warnings;
+  const auto denormalised = [&](const Proto& back) {
+    Proto file;
+    file.text(1, piece("<unk>", 2)).text(1, piece(" ", 1)).text(1, piece("a", 1)).text(3, spaces).text(5, back);
+    warnings.clear();
+    return text::read_sentencepiece(std::as_bytes(std::span(file.bytes)), warnings);
+  };
+  auto model = denormalised(Proto().varint(1, 1));
+  ASSERT_TRUE(model) << sentence(model.error());
+  EXPECT_TRUE(warnings.empty());
+  EXPECT_FALSE(model->escape_whitespaces);
+  const auto t = text::sentencepiece_tokenizer(std::move(*model), false, false, {});
+  ASSERT_TRUE(t) << t.error().message;
+  const auto e = (*t)->encode("a a");
+  ASSERT_TRUE(e);
+  ASSERT_EQ(e->tokens.size(), 3U);
+  EXPECT_EQ(e->tokens[1].id, 1);
+  const std::vector<std::string> want = {"denormalizer_spec is not applied when ids are decoded"};
+  ASSERT_TRUE(denormalised(Proto().text(2, "map")));
+  EXPECT_EQ(warnings, want);
+  ASSERT_TRUE(denormalised(Proto{"\x12"}));
+  EXPECT_EQ(warnings, want) << "what is broken may be a table";
 }
 
 }  // namespace

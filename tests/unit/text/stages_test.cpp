@@ -132,5 +132,60 @@ TEST(AddedTokens, HaveIdsNearTheVocabulary) {
             "the added token '<far>' has the id 2000000000, far outside the vocabulary (limit 1000016)");
 }
 
+TEST(AddedTokens, HaveOneIdEachAndTheVocabulariesOwn) {
+  Added added;
+  const auto other = added.read({{{"id", 7}, {"content", "<m>"}}});
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().message, "the added token '<m>' has the id 7, but 2 in the vocab");
+  const auto twice = added.read({{{"id", 7}, {"content", "<x>"}}, {{"id", 7}, {"content", "<y>"}}});
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().message, "the added tokens '<x>' and '<y>' have the same id 7");
+}
+
+template <class Stage>
+std::string refusal(const Result<Stage>& stage) {
+  return stage ? "" : stage.error().message;
+}
+
+TEST(Stages, NameTheFieldThatIsWrong) {
+  const json replace = {{"type", "Replace"}, {"pattern", "x"}, {"content", "_"}};
+  const std::string pattern = ": expected 'pattern' to be {\"String\": ...} or {\"Regex\": ...}, came ";
+  EXPECT_EQ(refusal(Decoder::from_json(replace, {})).rfind("decoder" , 0), 0U);
+  EXPECT_NE(refusal(Decoder::from_json(replace, {})).find(pattern), std::string::npos) << refusal(Decoder::from_json(replace, {}));
+  EXPECT_NE(refusal(Normalizer::from_json(replace)).find("normalizer Replace" + pattern), std::string::npos);
+  EXPECT_NE(refusal(PreTokenizer::from_json({{"type", "Split"}, {"behavior", "Removed"}})).find("pre_tokenizer Split" + pattern), std::string::npos);
+  EXPECT_NE(refusal(PreTokenizer::from_json({{"type", "Metaspace"}, {"prepend_scheme", "last"}})).find("always, first or never"), std::string::npos);
+  EXPECT_EQ(refusal(PostProcessor::from_json({{"type", "Seldom"}}, 5)), "post_processor: unknown type 'Seldom'");
+  EXPECT_NE(refusal(PostProcessor::from_json({{"type", "BertProcessing"}, {"cls", json::array({"[CLS]", 5})}, {"sep", json::array({"[SEP]", 1})}}, 5))
+                .find("[token, id] with an id below 5"), std::string::npos);
+  const json places = json::array({json{{"Sequence", {{"id", "A"}}}, {"SpecialToken", {{"id", "A"}}}}});
+  EXPECT_EQ(refusal(PostProcessor::from_json({{"type", "TemplateProcessing"}, {"single", places}, {"pair", places}}, 5)),
+            "expected a template place to be Sequence or SpecialToken");
+}
+
+Words found_by(const char* pattern, std::string_view input) {
+  const auto p = Pattern::regex(pattern, "test");
+  EXPECT_TRUE(p) << p.error().message;
+  Words out;
+  if (!p) return out;
+  for (const Match& m : p->find(input))
+    if (m.matched) out.emplace_back(input.substr(m.begin, m.end - m.begin));
+  return out;
+}
+
+TEST(Pattern, KnowsTheSetsAndTheirOpposites) {
+  const std::string_view input = "ab 12_\u0663\u00A0-\u00E9";
+  EXPECT_EQ(found_by(R"(\d+)", input), (Words{"12", "\u0663"}));
+  EXPECT_EQ(found_by(R"(\D+)", input), (Words{"ab ", "_", "\u00A0-\u00E9"}));
+  EXPECT_EQ(found_by(R"(\w+)", input), (Words{"ab", "12_\u0663", "\u00E9"}));
+  EXPECT_EQ(found_by(R"(\W+)", input), (Words{" ", "\u00A0-"}));
+  EXPECT_EQ(found_by(R"([\d_]+)", input), (Words{"12_\u0663"}));
+  for (const char* unread : {R"(a\b)", R"(\Ga)", R"(\X)", R"(\h+)", R"(\R)", R"(a\Kb)"}) {
+    const auto p = Pattern::regex(unread, "test");
+    ASSERT_FALSE(p) << unread;
+    EXPECT_EQ(p.error().code, ErrorCode::Unsupported) << unread;
+  }
+}
+
 }  // namespace
 }  // namespace vitrine::engine::text
