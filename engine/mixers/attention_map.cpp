@@ -47,7 +47,10 @@ class SoftmaxMap final : public MixingMap {
     VITRINE_CHECK(in_range(*this, batch, head, 0, 0, 0, 0));
     return with_head(batch, head, [&](const HeadScores& scores) { return attention_overview(scores, request, progress); });
   }
-  Tensor values() const override { return repeat_interleave(f_.v, f_.q.size(1) / f_.v.size(1), 1); }
+  Tensor values() const override {
+    const std::int64_t group = f_.q.size(1) / f_.v.size(1);
+    return group == 1 ? f_.v : repeat_interleave(f_.v, group, 1);
+  }
   Tensor output() const override { return f_.z; }
 
  private:

@@ -104,31 +104,30 @@ Result<HeadStatistics> tiled_statistics(const MixingMap& map, int batch, int hea
 Status check_overview(std::int64_t rows, std::int64_t cols, const OverviewRequest& request) {
   if (request.row0 < 0 || request.col0 < 0 || request.row1 > rows || request.col1 > cols || request.row0 >= request.row1 || request.col0 >= request.col1)
     return fail(ErrorCode::Usage, "an overview outside the map: it has " + std::to_string(rows) + " x " + std::to_string(cols) + " cells");
-  if (request.out_rows < 1 || request.out_cols < 1 || request.out_rows > request.row1 - request.row0 || request.out_cols > request.col1 - request.col0)
+  if (request.block < 0 || (request.block == 0 && (request.out_rows < 1 || request.out_cols < 1 || request.out_rows > request.row1 - request.row0 ||
+                                                   request.out_cols > request.col1 - request.col0)))
     return fail(ErrorCode::Usage, "an overview must have from 1 cell to as many as the part of the map that it shows");
   return {};
 }
 
 Result<Overview> tiled_overview(const MixingMap& map, int batch, int head, const OverviewRequest& o, const Progress& progress) {
   VITRINE_CHECK(check_overview(map.rows(), map.cols(), o));
-  const auto cells = static_cast<std::size_t>(o.out_rows * o.out_cols);
-  Overview out{o.out_rows, o.out_cols, std::vector<float>(cells), std::vector<float>(cells)};
-  std::vector<double> sum(cells);
-  const std::int64_t rows = o.row1 - o.row0, cols = o.col1 - o.col0;
+  Overview out(o);
+  const Pooling rows = o.rows(), cols = o.cols();
+  std::vector<double> sum(out.mean.size());
   VITRINE_CHECK(stripes(map, batch, head, o.row0, o.row1, o.col0, o.col1, progress, [&](std::int64_t r0, std::int64_t r1, const std::vector<float>& tile) {
     for (std::int64_t r = r0; r < r1; ++r)
-      for (std::int64_t c = 0; c < cols; ++c) {
-        const float v = tile[static_cast<std::size_t>((r - r0) * cols + c)];
-        const auto cell = static_cast<std::size_t>((r - o.row0) * o.out_rows / rows * o.out_cols + c * o.out_cols / cols);
+      for (std::int64_t c = 0; c < cols.n; ++c) {
+        const float v = tile[static_cast<std::size_t>((r - r0) * cols.n + c)];
+        const auto cell = static_cast<std::size_t>(rows.cell_of(r - o.row0) * out.cols + cols.cell_of(c));
         if (std::abs(v) > std::abs(out.most[cell])) out.most[cell] = v;
         sum[cell] += std::abs(v);
       }
   }));
-  for (std::int64_t r = 0; r < o.out_rows; ++r)
-    for (std::int64_t c = 0; c < o.out_cols; ++c) {
-      const auto cell = static_cast<std::size_t>(r * o.out_cols + c);
-      const std::int64_t n = (pool_begin(r + 1, rows, o.out_rows) - pool_begin(r, rows, o.out_rows)) * (pool_begin(c + 1, cols, o.out_cols) - pool_begin(c, cols, o.out_cols));
-      out.mean[cell] = static_cast<float>(sum[cell] / static_cast<double>(n));
+  for (std::int64_t r = 0; r < out.rows; ++r)
+    for (std::int64_t c = 0; c < out.cols; ++c) {
+      const auto cell = static_cast<std::size_t>(r * out.cols + c);
+      out.mean[cell] = static_cast<float>(sum[cell] / static_cast<double>((rows.begin(r + 1) - rows.begin(r)) * (cols.begin(c + 1) - cols.begin(c))));
     }
   return out;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -44,20 +45,35 @@ struct HeadStatistics {
 [[nodiscard]] Result<HeadStatistics> tiled_statistics(const MixingMap& map, int batch, int head, const StatisticsRequest& request,
                                                       const Progress& progress);
 
-/// Part of a map, and how many cells a side it is pooled to: row r of n belongs to cell r * out / n.
+/// How `n` cells in a row become fewer: `out` runs as even as possible (cell i belongs to i * out / n), or, with `block` > 0,
+/// runs of that many, the last one shorter.
+struct Pooling {
+  std::int64_t n = 0, out = 0, block = 0;
+
+  [[nodiscard]] std::int64_t size() const { return block > 0 ? (n + block - 1) / block : out; }
+  [[nodiscard]] std::int64_t cell_of(std::int64_t i) const { return block > 0 ? i / block : i * out / n; }
+  [[nodiscard]] std::int64_t begin(std::int64_t cell) const { return block > 0 ? std::min(n, cell * block) : (cell * n + out - 1) / out; }
+};
+
+/// A part of a map, pooled.
 struct OverviewRequest {
   std::int64_t row0 = 0, row1 = 0, col0 = 0, col1 = 0;
-  std::int64_t out_rows = 0, out_cols = 0;   ///< at most the part's own
+  std::int64_t out_rows = 0, out_cols = 0;   ///< at most the part's own; not used with `block`
+  std::int64_t block = 0;                    ///< cells a side that become one; 0: by out_rows and out_cols
+  bool sampled = false;                      ///< one cell of each, the one in its middle, stands for all: a first picture
+
+  [[nodiscard]] Pooling rows() const { return {row1 - row0, out_rows, block}; }
+  [[nodiscard]] Pooling cols() const { return {col1 - col0, out_cols, block}; }
 };
 
 struct Overview {
   std::int64_t rows = 0, cols = 0;
   std::vector<float> most;               ///< [row, col] the value of largest magnitude, with its sign
   std::vector<float> mean;               ///< [row, col] mean magnitude
-};
 
-/// First row (column) of pooled cell `cell`.
-[[nodiscard]] inline std::int64_t pool_begin(std::int64_t cell, std::int64_t n, std::int64_t out) { return (cell * n + out - 1) / out; }
+  explicit Overview(const OverviewRequest& request)
+      : rows(request.rows().size()), cols(request.cols().size()), most(static_cast<std::size_t>(rows * cols)), mean(most.size()) {}
+};
 
 /// @error Usage if the part is not inside the map or smaller than what it is pooled to
 [[nodiscard]] Status check_overview(std::int64_t rows, std::int64_t cols, const OverviewRequest& request);

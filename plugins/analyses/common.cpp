@@ -144,6 +144,21 @@ Verified verify_map(const MixingMap& map, int batch, int head) {
   return v;
 }
 
+Verified verify_row(const MixingMap& map, int batch, int head, std::int64_t row) {
+  Verified v{fmt::format("row {} of the map × values against the mixer's own output", row), -1, 1e-4, false};
+  const auto tile = map.tile(batch, head, row, row + 1, 0, map.cols());
+  if (!tile) return {"not checked: " + tile.error().message, -1, -1, false};
+  const auto difference = guard([&] {
+    const Tensor made = select(select(select(map.output(), 0, batch), 0, head), 0, row);
+    const Tensor values = to(select(select(map.values(), 0, batch), 0, head), DType::F32);
+    return max_abs(select(matmul(*tile, values), 0, 0) - to(made, DType::F32)) / std::max(1.0, max_abs(made));
+  });
+  if (!difference) return {"not checked: " + difference.error().message, -1, -1, false};
+  v.max_abs_diff = *difference;
+  v.ok = *difference <= v.tolerance;
+  return v;
+}
+
 namespace {
 Result<std::vector<float>> row_of(const Tensor& logits, std::int64_t position) {
   return guard([&]() -> Result<std::vector<float>> {

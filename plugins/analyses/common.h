@@ -48,6 +48,9 @@ void describe_input(Report& report, const Workspace& workspace, const std::strin
 /// "map x values equals the mixer's output", measured.
 [[nodiscard]] Verified verify_map(const MixingMap& map, int batch, int head);
 
+/// The same for one row, at any length.
+[[nodiscard]] Verified verify_row(const MixingMap& map, int batch, int head, std::int64_t row);
+
 /// Logits that matter for an input: of the last token (causal), of position `position`, of the class, or the first row of
 /// logits_per_image; with the labels of their entries.
 struct Prediction {

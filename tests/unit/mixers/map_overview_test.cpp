@@ -55,6 +55,42 @@ TEST_P(Maps, OverviewEqualsPoolingByHandAtEveryLevel) {
     }
 }
 
+TEST_P(Maps, BlocksOfAPyramidLevelEqualThoseOfTheLevelBelow) {
+  const std::int64_t n = GetParam().n;
+  OverviewRequest fine{.row1 = n, .col1 = n, .block = 1};
+  auto below = map_->overview(0, 0, fine);
+  ASSERT_TRUE(below);
+  for (std::int64_t block = 2; block < 2 * n; block *= 2) {
+    const auto level = map_->overview(0, 0, {.row1 = n, .col1 = n, .block = block});
+    ASSERT_TRUE(level);
+    ASSERT_EQ(level->rows, (n + block - 1) / block);
+    for (std::int64_t r = 0; r < level->rows; ++r)
+      for (std::int64_t c = 0; c < level->cols; ++c) {
+        float most = 0;
+        for (std::int64_t y = 2 * r; y < std::min(below->rows, 2 * r + 2); ++y)
+          for (std::int64_t x = 2 * c; x < std::min(below->cols, 2 * c + 2); ++x) most = std::max(most, below->most[static_cast<std::size_t>(y * below->cols + x)]);
+        ASSERT_NEAR(level->most[static_cast<std::size_t>(r * level->cols + c)], most, 1e-6) << block << ' ' << r << ' ' << c;
+      }
+    below = level;
+  }
+}
+
+TEST_P(Maps, SamplesAreCellsOfTheMap) {
+  const std::int64_t n = GetParam().n;
+  const auto whole = map_->tile(0, 1, 0, n, 0, n);
+  ASSERT_TRUE(whole);
+  const auto cells = whole->to_floats();
+  const OverviewRequest request{.row0 = n / 5, .row1 = n, .col1 = n, .block = 3, .sampled = true};
+  const auto got = map_->overview(0, 1, request);
+  ASSERT_TRUE(got);
+  for (std::int64_t r = 0; r < got->rows; ++r)
+    for (std::int64_t c = 0; c < got->cols; ++c) {
+      const std::int64_t i = request.row0 + (request.rows().begin(r) + request.rows().begin(r + 1) - 1) / 2;
+      const std::int64_t j = (request.cols().begin(c) + request.cols().begin(c + 1) - 1) / 2;
+      ASSERT_NEAR(got->most[static_cast<std::size_t>(r * got->cols + c)], cells[static_cast<std::size_t>(i * n + j)], 1e-6) << r << ' ' << c;
+    }
+}
+
 TEST_P(Maps, FusedStatisticsEqualThoseOfTiles) {
   StatisticsRequest request{.profile = true, .top_k = 4};
   request.key_sets.emplace_back(static_cast<std::size_t>(map_->cols()), 0.0F)[0] = 1;
