@@ -72,6 +72,10 @@ class MapCanvas : public CanvasWidget {
   /// What the cards and the legend call the two matrices, e.g. "2.1".
   void set_names(const QString& first, const QString& second);
 
+  [[nodiscard]] bool compares() const { return two(); }
+  [[nodiscard]] std::int64_t rows() const { return first_.rows(); }
+  [[nodiscard]] std::int64_t cols() const { return first_.cols(); }
+
   void set_settings(const MapSettings& settings);
   [[nodiscard]] const MapSettings& settings() const { return settings_; }
   /// The range in force.

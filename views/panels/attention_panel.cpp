@@ -8,8 +8,10 @@
 #include "views/panels/attention_view.h"
 #include "views/panels/controls.h"
 #include "views/panels/head_spin.h"
+#include "views/canvas/map_canvas.h"
 #include "views/panels/look_menu.h"
 #include "views/panels/looks.h"
+#include "views/panels/map_tiles.h"
 #include "views/panels/panels.h"
 #include "views/panels/part_edits.h"
 #include "views/panels/style.h"
@@ -38,6 +40,9 @@ class AttentionPanel : public TowerPanel {
 
  protected:
   void model_opened() override {
+    tiles_->stop();
+    other_tiles_->stop();
+    view_->set_tiled(false);
     map_.reset();
     compared_.reset();
     asked_head_ = {};
@@ -55,6 +60,7 @@ class AttentionPanel : public TowerPanel {
     const HeadRef head = host().selection().head;
     asked_head_ = head;
     asked_compare_ = host().selection().compare;
+    if (show_tiles(head)) return;
     if (source_->current() == 2)
       ask("map", "rollout", {{"tower", head.tower}});
     else if (difference_->isChecked() && !host().edits().empty())
@@ -155,6 +161,8 @@ class AttentionPanel : public TowerPanel {
     auto* column = column_of(body);
     view_ = new AttentionView;
     column->addWidget(view_, 1);
+    tiles_ = new MapTiles(host(), *view_->map(), QStringLiteral("attention/tile"), false);
+    other_tiles_ = new MapTiles(host(), *view_->map(), QStringLiteral("attention/other_tile"), true);
     pointed_ = new ElidedLabel;
     pointed_->setObjectName("pointed");
     pointed_->set_muted(false);
@@ -188,6 +196,12 @@ class AttentionPanel : public TowerPanel {
     });
     connect(cross_, &QToolButton::clicked, this, [this](bool on) { with_selection([&](Selection& s) { s.head.cross = on; }); });
     connect(difference_, &QToolButton::toggled, this, [this] { schedule_refresh(); });
+    connect(tiles_, &MapTiles::pending_changed, this, &AttentionPanel::show_progress_of_tiles);
+    connect(tiles_, &MapTiles::refused, this, [this](const QString& sentence) { host().tell(sentence); });
+    connect(tiles_, &MapTiles::overview, this, [this](std::shared_ptr<const engine::Report> report) {
+      map_ = std::move(report);
+      show_verified(map_.get());
+    });
     connect(view_, &AttentionView::chosen, this, [this](int query, int key) {
       with_selection([&](Selection& s) {
         if (query >= 0) s.token = query;
@@ -270,6 +284,47 @@ class AttentionPanel : public TowerPanel {
     });
   }
 
+  std::vector<std::string> labels_of(const std::string& prefix) const {
+    std::vector<std::string> labels;
+    for (const auto& tower : host().input()->towers)
+      if (tower.prefix == prefix)
+        for (const auto& token : tower.tokens) labels.push_back(token.text);
+    return labels;
+  }
+
+  /// A head of a long input is looked at tile by tile. False: the map is small, or not the map of a head.
+  bool show_tiles(const HeadRef& head) {
+    const std::vector<std::string> queries = labels_of(head.tower);
+    const std::vector<std::string> keys = head.cross ? labels_of(host().model()->towers.front().prefix) : queries;
+    const auto rows = static_cast<std::int64_t>(queries.size()), cols = static_cast<std::int64_t>(keys.size());
+    const bool tiled = std::max(rows, cols) > MapTiles::kWholeUpTo && source_->current() == 0 && !difference_->isChecked();
+    view_->set_tiled(tiled);
+    if (!tiled) {
+      tiles_->stop();
+      other_tiles_->stop();
+      return false;
+    }
+    drop("map");
+    drop("compare");
+    map_.reset();
+    compared_.reset();
+    show_body();
+    const auto params = [](const HeadRef& of) {
+      return nlohmann::json{{"tower", of.tower}, {"layer", of.layer}, {"head", of.head}, {"cross", of.cross}};
+    };
+    tiles_->show(rows, cols, queries, keys, params(head));
+    if (asked_compare_) other_tiles_->show(rows, cols, queries, keys, params(*asked_compare_));
+    else view_->map()->set_compare(nullptr), other_tiles_->stop();
+    show_maps();
+    return true;
+  }
+
+  void show_progress_of_tiles(int tiles) {
+    const QString size = tr("%L1 × %L2 cells").arg(view_->map()->rows()).arg(view_->map()->cols());
+    numbers_->set_text(tiles == 0 ? size + tr("  ·  exact")
+                                  : size + tr("  ·  sampled first, %n exact tile(s) on their way", nullptr, tiles));
+  }
+
   int shown_head(const HeadRef& head) const { return source_->current() == 1 ? -1 : head.head; }
 
   nlohmann::json attention_params(const HeadRef& head, int index) const {
@@ -297,10 +352,11 @@ class AttentionPanel : public TowerPanel {
   }
 
   void show_maps() {
-    const bool image = map_ && map_->grid && map_->image;
-    mode_->set_choice_enabled(2, image);
+    const bool image = map_ && map_->grid && map_->image, tiled = tiles_->showing();
+    mode_->set_choice_enabled(1, !tiled);
+    mode_->set_choice_enabled(2, image && !tiled);
     int mode = chosen_mode_ >= 0 ? chosen_mode_ : image ? 2 : 0;
-    if (mode == 2 && !image) mode = 0;
+    if (tiled || (mode == 2 && !image)) mode = 0;
     const bool difference = map_ && map_->id == "attention_difference";
     // An overlay and lines show strengths; a signed difference needs the matrix.
     if (difference) mode = 0;
@@ -340,6 +396,7 @@ class AttentionPanel : public TowerPanel {
   QToolButton *compare_ = nullptr, *cross_ = nullptr, *difference_ = nullptr;
   LookMenu* display_ = nullptr;
   AttentionView* view_ = nullptr;
+  MapTiles *tiles_ = nullptr, *other_tiles_ = nullptr;
   ElidedLabel *pointed_ = nullptr, *numbers_ = nullptr;
 };
 

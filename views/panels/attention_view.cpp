@@ -8,6 +8,17 @@
 
 namespace vitrine::views {
 
+namespace {
+
+/// A cell of a map that is not held whole: its exact value as soon as its tile is here.
+QString probe_text(MapCanvas& map, int query, int key) {
+  const MapProbe probe = map.probe(query, key);
+  const QString cell = QString::fromStdString(probe.query_label) + QStringLiteral(" → ") + QString::fromStdString(probe.key_label);
+  return probe.value ? cell + QStringLiteral("  ") + number_text(static_cast<double>(*probe.value), 4) : cell;
+}
+
+}  // namespace
+
 AttentionView::AttentionView(QWidget* parent) : QStackedWidget(parent) { make_map(); }
 
 void AttentionView::set_mode(Mode mode) {
@@ -26,6 +37,7 @@ void AttentionView::make_map() {
   addWidget(map_);
   connect(map_, &MapCanvas::selected, this, [this](int query, int key) { emit chosen(query, key); });
   connect(map_, &MapCanvas::hovered, this, [this](int query, int key) {
+    if (tiled_ && query >= 0) return emit pointed(probe_text(*map_, query, key));
     emit pointed(first_ && query >= 0 ? pair_text(*first_, query, key) : QString());
   });
 }
@@ -100,10 +112,12 @@ void AttentionView::fill() {
     settings.diverging = diverging_;
     settings.lo = look_.manual ? std::optional<float>(static_cast<float>(look_.lo)) : std::nullopt;
     settings.hi = look_.manual ? std::optional<float>(static_cast<float>(look_.hi)) : std::nullopt;
-    settings.compare = second_ ? MapCompare::Blend : MapCompare::First;
+    settings.compare = second_ || (tiled_ && map_->compares()) ? MapCompare::Blend : MapCompare::First;
     map_->set_settings(settings);
-    map_->set_report(first_);
-    map_->set_compare(second_);
+    if (!tiled_) {
+      map_->set_report(first_);
+      map_->set_compare(second_);
+    }
     map_->set_names(names_[0], names_[1]);
   } else if (mode_ == Lines && lines_) {
     lines_->set_report(first_);

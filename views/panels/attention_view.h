@@ -36,6 +36,8 @@ class AttentionView : public QStackedWidget {
   void set_mode(Mode mode);
   [[nodiscard]] Mode mode() const { return mode_; }
   void set_reports(std::shared_ptr<const engine::Report> first, std::shared_ptr<const engine::Report> second);
+  /// The matrix is fed tile by tile through `map`; what reports hold is not drawn in it.
+  void set_tiled(bool tiled) { tiled_ = tiled; }
   void set_names(const QString& first, const QString& second);
   void set_look(const AttentionLook& look, bool diverging);
   void set_selection(int query, int key);
@@ -61,7 +63,7 @@ class AttentionView : public QStackedWidget {
   std::shared_ptr<const engine::Report> first_, second_;
   QString names_[2];
   AttentionLook look_;
-  bool diverging_ = false;
+  bool diverging_ = false, tiled_ = false;
   int query_ = -1, key_ = -1;
 };
 
