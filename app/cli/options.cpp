@@ -1,5 +1,6 @@
 #include "app/cli/options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <system_error>
 
@@ -7,6 +8,7 @@
 
 #include "app/cli/program.h"
 #include "engine/batch/inputs.h"
+#include "engine/core/free_memory.h"
 #include "engine/io/json.h"
 #include "engine/isolate/readers.h"
 
@@ -26,6 +28,11 @@ bool InputOptions::empty() const {
 
 void add_common_options(CLI::App& command, Context& context) {
   command.add_flag("--json", context.json, "Print the result as JSON");
+  command
+      .add_option_function<std::uint64_t>(
+          "--memory", [](std::uint64_t bytes) { engine::limit_memory(static_cast<std::int64_t>(std::min<std::uint64_t>(bytes, INT64_MAX))); },
+          "What does not fit into this much memory is refused before it is begun: 512M, 4G")
+      ->transform(CLI::AsSizeValue(false));
   command.add_flag_callback("--no-isolation", [] { choose_reader(false); },
                             "Read files in this process, not in one that can do nothing else");
   command.add_option("--progress", context.progress_mode, "How progress is shown on standard error")

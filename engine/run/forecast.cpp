@@ -51,36 +51,59 @@ double block_flops(const BuiltBlock& block, const Size& s) {
 
 }  // namespace
 
-Result<Forecast> forecast(const Model& model, const RunRequest& request) {
-  Forecast f;
-  const int bytes = byte_size(model.dtype());
-  f.weights_bytes = model.parameter_count() * bytes;
+namespace {
+
+/// What the backward pass needs of a block: the pattern, and about these many rows of its widths, as measured.
+constexpr std::int64_t kRowsOfMlp = 5, kRowsOfModel = 14, kCopiesOfLogits = 5;
+
+std::int64_t kept_for_gradients(const TowerInfo& info, const Size& s, std::int64_t widest, std::int64_t heads) {
+  return info.layers * s.batch * s.tokens * (heads * s.tokens + kRowsOfMlp * widest + kRowsOfModel * info.d_model);
+}
+
+std::int64_t vocabulary(const Model& model) {
+  std::int64_t values = 0;
+  for (const auto& head : model.spec().heads)
+    for (const auto& step : head.steps)
+      if (step.part == "unembed") values += param_or<std::int64_t>(step.params, "vocab", 0);
+  return values;
+}
+
+}  // namespace
+
+std::int64_t forecast_activations(const Model& model, const RunRequest& request) {
+  const std::int64_t bytes = byte_size(model.dtype());
   std::int64_t working = 0, kept = 0;
   for (std::size_t t = 0; t < model.spec().towers.size(); ++t) {
     const TowerInfo& info = model.towers()[t];
     const Size s = size_of(model.spec().towers[t], request.inputs);
     if (s.batch == 0) continue;
-    for (const auto& block : model.parts().built[t].blocks) f.flops += block_flops(block, s);
-    int widest = 0, heads = 0, head_width = 0;
-    for (int w : info.mlp_width) widest = std::max(widest, w);
+    std::int64_t widest = 0, heads = 0, head_width = 0;
+    for (const int w : info.mlp_width) widest = std::max<std::int64_t>(widest, w);
     for (const auto& m : info.mixers) {
-      heads = std::max(heads, m.heads);
-      head_width = std::max(head_width, m.heads * m.d_head + 2 * m.kv_heads * m.d_head);
+      heads = std::max<std::int64_t>(heads, m.heads);
+      head_width = std::max<std::int64_t>(head_width, m.heads * m.d_head + 2 * m.kv_heads * m.d_head);
       if (request.capture_maps) kept += s.batch * s.tokens * (2 * m.heads * m.d_head + 2 * m.kv_heads * m.d_head + m.heads) * bytes;
     }
     if (request.keep_residuals) kept += s.batch * s.tokens * info.d_model * (info.layers + 1) * bytes;
     working = std::max(working, s.batch * s.tokens * std::max(3 * widest, head_width + 2 * info.d_model) * bytes);
     for (const auto& glob : request.taps)
       if (glob.find("pattern") != std::string::npos || glob.find("scores") != std::string::npos) kept += s.batch * heads * s.tokens * s.tokens * bytes * info.layers;
-    for (const auto& head : model.spec().heads)
-      for (const auto& step : head.steps)
-        if (step.part == "unembed") {
-          const std::int64_t vocab = param_or<std::int64_t>(step.params, "vocab", 0);
-          kept += s.batch * s.tokens * vocab * bytes;
-          f.flops += 2.0 * static_cast<double>(s.batch * s.tokens) * static_cast<double>(vocab) * info.d_model;
-        }
+    if (request.differentiable) kept += kept_for_gradients(info, s, widest, heads) * bytes;
+    kept += s.batch * s.tokens * vocabulary(model) * bytes * (request.differentiable ? kCopiesOfLogits : 1);
   }
-  f.activation_bytes = working + kept;
+  return working + kept;
+}
+
+Result<Forecast> forecast(const Model& model, const RunRequest& request) {
+  Forecast f;
+  f.weights_bytes = model.parameter_count() * byte_size(model.dtype());
+  for (std::size_t t = 0; t < model.spec().towers.size(); ++t) {
+    const Size s = size_of(model.spec().towers[t], request.inputs);
+    if (s.batch == 0) continue;
+    for (const auto& block : model.parts().built[t].blocks) f.flops += block_flops(block, s);
+    f.flops += 2.0 * static_cast<double>(s.batch * s.tokens) * static_cast<double>(vocabulary(model)) * model.towers()[t].d_model;
+  }
+  f.activation_bytes = forecast_activations(model, request);
   // Linear layers keep a second copy of their weights, packed for the quick path.
   f.peak_bytes = 2 * f.weights_bytes + f.activation_bytes;
   f.seconds = f.flops / measured_flops_per_second();

@@ -3,6 +3,9 @@
 #include <chrono>
 #include <set>
 
+#include <fmt/format.h>
+
+#include "engine/core/free_memory.h"
 #include "engine/model/build.h"
 #include "engine/run/pass.h"
 #include "engine/run/resolve.h"
@@ -11,12 +14,30 @@
 #include "engine/tensor/ops.h"
 
 namespace vitrine::engine {
+namespace {
+
+/// What is small is not worth asking the system about.
+constexpr std::int64_t kSmall = std::int64_t{256} << 20;
+
+/// A machine whose memory ends takes the session with it: better to refuse.
+Status check_memory(const Model& model, const RunRequest& request) {
+  const std::int64_t needed = forecast_activations(model, request);
+  if (needed < kSmall) return {};
+  const std::int64_t left = free_memory();
+  if (needed <= left) return {};
+  return fail(ErrorCode::DoesNotFit,
+              fmt::format("a pass over this input{} needs about {:.1f} GB of memory, {:.1f} GB are free",
+                          request.differentiable ? " with gradients" : "", static_cast<double>(needed) / 1e9, static_cast<double>(left) / 1e9));
+}
+
+}  // namespace
 
 Result<std::shared_ptr<const Run>> run_model(const Model& model, const RunRequest& request, const Progress& progress) {
   const auto begin = std::chrono::steady_clock::now();
   if (!model.cannot_run().empty()) return fail(ErrorCode::Unsupported, "the model cannot run: " + model.cannot_run());
   VITRINE_TRY(const ResolvedEdits edits, resolve_edits(model, request.edits));
   VITRINE_TRY(const std::vector<int> taps, resolve_taps(model, request.taps));
+  VITRINE_CHECK(check_memory(model, request));
   auto run = std::make_shared<Run>();
   run->inputs = request.inputs;
   run->edits = request.edits;

@@ -46,7 +46,7 @@ class Run {
   double milliseconds = 0;
 };
 
-/// Runs the model. @error DoesNotFit with the bytes that are missing; ShapeMismatch; Cancelled
+/// Runs the model. @error DoesNotFit before anything is computed, with what is needed and what is free; ShapeMismatch; Cancelled
 [[nodiscard]] Result<std::shared_ptr<const Run>> run_model(const Model& model, const RunRequest& request,
                                                           const Progress& progress = {});
 
@@ -56,6 +56,8 @@ struct Forecast {
 };
 /// Predicted before anything is computed.
 [[nodiscard]] Result<Forecast> forecast(const Model& model, const RunRequest& request);
+/// Its memory alone, without timing anything. bytes
+[[nodiscard]] std::int64_t forecast_activations(const Model& model, const RunRequest& request);
 
 struct Generation {
   std::vector<std::int64_t> ids;         ///< the new tokens only

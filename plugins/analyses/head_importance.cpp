@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/core/free_memory.h"
 #include "engine/measure/statistics.h"
 #include "engine/run/sweep.h"
 #include "engine/tensor/guard.h"
@@ -55,6 +56,7 @@ class Importance {
       target_ = top_indices(p.logits, 1)[0];
     }
     if (method_ == "zero" || method_ == "mean") VITRINE_CHECK(keep_within_budget());
+    if (method_ == "confidence") return confidence();
     if (method_ == "gradient") return gradient();
     return ablation(partial);
   }
@@ -83,10 +85,18 @@ class Importance {
     VITRINE_TRY(const double seconds, ablation_seconds());
     if (seconds <= budget) return {};
     out_.postponed_seconds = seconds;
-    out_.postponed = fmt::format("Gradient shown; {}-ablation takes about {:.0f} s: {} heads{}", method_, seconds, heads_in_all(),
-                                 set_ ? fmt::format(" over {} items", set_->items()) : std::string());
-    method_ = "gradient";
+    out_.shown = gradient_fits() ? "gradient" : "confidence";
+    out_.postponed = fmt::format("{} shown; {}-ablation takes about {:.0f} s: {} heads{}", out_.shown == "gradient" ? "Gradient" : "Confidence", method_,
+                                 seconds, heads_in_all(), set_ ? fmt::format(" over {} items", set_->items()) : std::string());
+    method_ = out_.shown;
     return {};
+  }
+
+  /// Whether a backward pass over this input leaves half of the memory to everything else.
+  bool gradient_fits() const {
+    if (set_) return true;
+    const RunRequest pass{.inputs = request_.workspace.input().tensors, .capture_maps = false, .keep_residuals = false, .differentiable = true};
+    return forecast_activations(request_.workspace.model(), pass) <= free_memory() / 2;
   }
 
   std::int64_t heads_in_all() const {
@@ -328,7 +338,8 @@ Report report_of(const AnalysisRequest& request, const TowerInfo& tower, const H
   Report report;
   report.id = "head_importance";
   report.picture = PictureKind::HeatMap;
-  report.title = "Head importance, " + (found.postponed.empty() ? request.params["method"].get<std::string>() : "gradient");
+  const std::string method = found.shown.empty() ? request.params["method"].get<std::string>() : found.shown;
+  report.title = "Head importance, " + method;
   describe_input(report, request.workspace, tower.prefix);
   const std::vector<std::int64_t> shape{found.layers, found.heads};
   const std::vector<Axis> axes{layer_axis(found.layers), head_axis(found.heads)};
@@ -346,7 +357,7 @@ Report report_of(const AnalysisRequest& request, const TowerInfo& tower, const H
   }
   report.tables.push_back(std::move(table));
   report.notes["definition"] = found.how;
-  report.notes["method"] = found.postponed.empty() ? request.params["method"].get<std::string>() : "gradient";
+  report.notes["method"] = method;
   if (!found.postponed.empty()) {
     report.notes["postponed"] = found.postponed;
     report.metrics.push_back({"postponed", found.postponed_seconds, "s", {}});
@@ -427,7 +438,7 @@ void register_head_importance(PluginRegistrar& registrar) {
   AnalysisInfo info{"head_importance", "Head importance", "How much worse the model gets when one head is taken away, for every head.", "Michel et al. 2019, arXiv:1905.10650; Voita et al. 2019, arXiv:1905.09418", importance_params()};
   info.slow = true;
   info.needs_input = false;   // not on an evaluation set
-  info.params.push_back(float_param("budget", 0, "seconds that ablations may take; those forecast to take longer give way to the gradient, and the report says so; 0: no limit"));
+  info.params.push_back(float_param("budget", 0, "seconds that ablations may take; those forecast to take longer give way to the gradient, or, where that needs half of the memory, to the confidence, and the report says so; 0: no limit"));
   registrar.add(make_analysis(info, run_importance));
   info.params.pop_back();
   info.id = "importance_scatter";

@@ -15,6 +15,7 @@ struct HeadImportance {
   std::string unit, how;                         ///< of the importance, and what was averaged over what
   std::string postponed;                         ///< why another method was used than the one asked for; empty: it was not
   double postponed_seconds = 0;                  ///< forecast of the method asked for
+  std::string shown;                             ///< the method used instead; empty: the one asked for
 };
 
 /// @param method zero: z = 0; mean: z = its mean over items and tokens; gradient: mean over items of |d loss / d gate|

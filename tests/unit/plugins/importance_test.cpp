@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/core/free_memory.h"
 #include "engine/run/evaluate.h"
 #include "engine/tensor/ops.h"
 #include "tests/unit/plugins/support.h"
@@ -46,6 +47,19 @@ TEST(Ablation, ThatExceedsItsBudgetGivesWayToTheGradient) {
   ASSERT_TRUE(gradient);
   EXPECT_EQ(over->arrays[0].values, gradient->arrays[0].values);
   EXPECT_EQ(over->title, gradient->title);
+}
+
+TEST(Ablation, ThatExceedsItsBudgetShowsTheConfidenceWhereGradientsNeedTooMuchMemory) {
+  const InputItem input = text_input("the cat sat");
+  limit_memory(1);
+  const auto over = analyse(demo("lm_text"), "head_importance", {{"method", "zero"}, {"on", "loss"}, {"budget", 1e-9}}, input);
+  limit_memory(0);
+  ASSERT_TRUE(over) << sentence(over.error());
+  EXPECT_TRUE(over->notes.at("postponed").starts_with("Confidence shown; zero-ablation takes about ")) << over->notes.at("postponed");
+  const auto confidence = analyse(demo("lm_text"), "head_importance", {{"method", "confidence"}, {"on", "loss"}}, input);
+  ASSERT_TRUE(confidence);
+  EXPECT_EQ(over->arrays[0].values, confidence->arrays[0].values);
+  EXPECT_EQ(over->title, confidence->title);
 }
 
 Report gradient_importance() {

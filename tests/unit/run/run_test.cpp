@@ -1,5 +1,6 @@
 #include "engine/run/run.h"
 
+#include "engine/core/free_memory.h"
 #include "engine/run/workspace.h"
 #include "tests/unit/engine_fixture.h"
 
@@ -30,6 +31,20 @@ TEST_P(Reuse, AChildRunEqualsARunFromTheStart) {
 
 INSTANTIATE_TEST_SUITE_P(Models, Reuse, testing::Values("demo:vit_digits", "demo:lm_text", "demo:mamba_text", "demo:clip_glyphs", golden("language/t5"), golden("vision/hf_swin"), golden("vision/timm_swin")),
                          [](const auto& info) { return test_name(info.param.substr(info.param.find_last_of(":/") + 1)); });
+
+TEST(Memory, ThatAPassWouldNotFitIntoIsRefusedBeforeItBegins) {
+  const auto model = must_open("demo:lm_text");
+  const std::int64_t tokens = some_inputs(*model).at("input_ids").size(1);
+  RunRequest pass{.inputs = {{"input_ids", zeros({8192, tokens}, DType::I64)}}, .capture_maps = false, .keep_residuals = false, .differentiable = true};
+  ASSERT_GT(forecast_activations(*model, pass), 256 << 20);
+  limit_memory(1);
+  const auto refused = run_model(*model, pass);
+  limit_memory(0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::DoesNotFit);
+  EXPECT_NE(refused.error().message.find("with gradients needs about"), std::string::npos) << refused.error().message;
+  EXPECT_GT(free_memory(), 0);
+}
 
 TEST(Edits, ZeroOfAHeadLeavesTheOthersAlone) {
   const auto model = must_open("demo:lm_text");
