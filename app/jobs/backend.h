@@ -37,7 +37,8 @@ class Backend {
                                                                const engine::Progress& progress) = 0;
   /// What can be shown of a large model before its weights are read: its tensors. Asked before `open`.
   /// @error Unsupported where `open` is as quick
-  [[nodiscard]] virtual engine::Result<views::ModelState> glance(const std::string& /*model*/, const engine::Progress& /*progress*/) {
+  [[nodiscard]] virtual engine::Result<views::ModelState> glance(Cursor /*cursor*/, const std::string& /*model*/,
+                                                                 const engine::Progress& /*progress*/) {
     return engine::fail(engine::ErrorCode::Unsupported, "nothing is shown before the model is open");
   }
   /// What a file is that is neither a session nor weights by its name. Decodes it.

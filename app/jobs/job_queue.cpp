@@ -18,7 +18,7 @@ namespace {
 /// Drawing goes before computing where both want the same core. Threads that libtorch starts here inherit it.
 void lower_priority(Lane lane) {
 #ifdef __linux__
-  constexpr int kNice[kLanes] = {2, 8, 12};
+  constexpr int kNice[kLanes] = {2, 8, 12, 4};
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNice[static_cast<int>(lane)]);
 #endif
 }
@@ -132,7 +132,7 @@ void JobQueue::run(const std::shared_ptr<Entry>& entry) {
 }
 
 void JobQueue::give_way(const Entry& entry) {
-  if (entry.job.lane == Lane::Prompt) return;
+  if (entry.job.lane == Lane::Prompt || entry.job.lane == Lane::File) return;
   const auto idle_before = [&] {
     return std::all_of(lanes_, lanes_ + static_cast<int>(entry.job.lane),
                        [](const LaneState& lane) { return lane.waiting.empty() && !lane.running; });

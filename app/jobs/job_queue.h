@@ -16,12 +16,14 @@ namespace vitrine::app {
 
 /// Three threads compute, one at a time wherever the slower work reports progress: it stops at its next
 /// `Progress::step` until the lanes before its own are idle, so that a toggled head is answered while a ranking fills in.
+/// A fourth opens files. It waits for no lane and none waits for it: a file whose reader hangs costs only its own request.
 enum class Lane {
   Prompt = 0,
   Slow = 1,    ///< took long the last time
   Sweep = 2,   ///< many runs by its nature
+  File = 3,
 };
-inline constexpr int kLanes = 3;
+inline constexpr int kLanes = 4;
 
 /// What is computed next. Higher numbers go first; among equal ones what was quickest the last time, then what came first.
 enum class Priority { Background = 0, Hidden = 1, Visible = 2, State = 3 };

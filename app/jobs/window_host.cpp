@@ -193,9 +193,9 @@ void WindowHost::open_wanted(const SessionState& target) {
   }
   emit opening(QString::fromStdString(target.model));
   client_.submit(
-      full(QStringLiteral("@model")), Priority::State, Lane::Prompt,
+      full(QStringLiteral("@model")), Priority::State, Lane::File,
       [backend = backend_, cursor = cursor_, name = target.model, self = this](const engine::Progress& progress, const EngineClient::Post& post) {
-        if (auto first = backend->glance(name, progress))
+        if (auto first = backend->glance(cursor, name, progress))
           post([self, name, state = std::make_shared<views::ModelState>(std::move(*first))] { self->glanced(std::move(*state), name); });
         return backend->open(cursor, name, progress);
       },

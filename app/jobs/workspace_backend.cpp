@@ -6,6 +6,7 @@
 
 #include "app/jobs/backend.h"
 #include "app/jobs/model_state.h"
+#include "engine/isolate/readers.h"
 #include "engine/model/model.h"
 #include "engine/run/workspace.h"
 
@@ -35,6 +36,14 @@ std::uintmax_t bytes_at(const std::filesystem::path& path) {
   return bytes;
 }
 
+using Weights = std::shared_ptr<const engine::Checkpoint>;
+
+/// What became of the file that was looked into last.
+struct Glanced {
+  std::string model;
+  Result<Weights> file = nullptr;
+};
+
 /// A workspace of one lane for one cursor. Touched by that lane's thread only.
 struct Slot {
   std::string model;
@@ -47,8 +56,11 @@ class WorkspaceBackend : public Backend {
   explicit WorkspaceBackend(const engine::AnalysisRegistry& analyses) : analyses_(analyses) {}
 
   Result<views::ModelState> open(Cursor cursor, const std::string& model, const Progress& progress) override {
-    VITRINE_TRY(const auto opened, model_of(model, progress));
-    Slot& slot = slots_[static_cast<int>(Lane::Prompt)][static_cast<int>(cursor)];
+    Glanced glanced = std::exchange(glanced_[static_cast<int>(cursor)], {});
+    if (glanced.model != model) glanced.file = nullptr;
+    VITRINE_TRY(auto file, std::move(glanced.file));
+    VITRINE_TRY(const auto opened, model_of(model, progress, std::move(file)));
+    Slot& slot = slots_[static_cast<int>(Lane::File)][static_cast<int>(cursor)];
     slot = Slot{model, {}, std::make_unique<Workspace>(opened)};
     views::ModelState state = model_state(*opened);
     state.path = model;
@@ -57,9 +69,11 @@ class WorkspaceBackend : public Backend {
     return state;
   }
 
-  Result<views::ModelState> glance(const std::string& model, const Progress& progress) override {
-    if (model.rfind("demo:", 0) == 0 || bytes_at(model) < kGlanceFrom) return Backend::glance(model, progress);
-    VITRINE_TRY(const auto file, engine::open_checkpoint(model));
+  Result<views::ModelState> glance(Cursor cursor, const std::string& model, const Progress& progress) override {
+    if (model.rfind("demo:", 0) == 0 || bytes_at(model) < kGlanceFrom) return Backend::glance(cursor, model, progress);
+    // `open` comes next: neither the file nor what is wrong with it is asked for twice.
+    Glanced& glanced = glanced_[static_cast<int>(cursor)] = {model, engine::isolate::open_checkpoint(model, progress)};
+    VITRINE_TRY(const auto file, glanced.file);
     VITRINE_TRY(const auto opened, engine::tensors_alone(model, file, "its weights are still being read"));
     Workspace workspace(opened);
     views::ModelState state = model_state(*opened);
@@ -98,12 +112,13 @@ class WorkspaceBackend : public Backend {
 
  private:
   /// Shared between lanes and cursors; forgotten when no workspace holds it any more.
-  Result<std::shared_ptr<const Model>> model_of(const std::string& name, const Progress& progress) {
+  /// @param file its weights, where they have been opened already
+  Result<std::shared_ptr<const Model>> model_of(const std::string& name, const Progress& progress, Weights file = nullptr) {
     {
       std::lock_guard lock(mutex_);
       if (auto known = models_[name].lock()) return known;
     }
-    VITRINE_TRY(auto opened, engine::open_model(name, {.tensors_alone = true}, progress));
+    VITRINE_TRY(auto opened, engine::open_model(name, {.tensors_alone = true, .checkpoint = std::move(file)}, progress));
     std::lock_guard lock(mutex_);
     models_[name] = opened;
     return opened;
@@ -146,6 +161,7 @@ class WorkspaceBackend : public Backend {
   Slot slots_[kLanes][2];
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<const Model>> models_;
+  Glanced glanced_[2];   ///< by cursor; touched by the lane of files alone
 };
 
 }  // namespace

@@ -154,7 +154,7 @@ void MainWindow::open_path(const QString& path) {
   if (!file.isFile() || kWeights.contains(ending_of(path)) || path.endsWith(QLatin1String(".index.json"))) return open_model(path);
   if (ending_of(path) == QLatin1String("txt") && host_.model() && host_.model()->takes_text) return take_text(path);
   client_.submit(
-      QStringLiteral("A:@open"), Priority::State, Lane::Prompt,
+      QStringLiteral("A:@open"), Priority::State, Lane::File,
       [backend = services_.backend, name = path.toStdString()](const engine::Progress&, const EngineClient::Post&) { return backend->identify(name); },
       [this, path](engine::Result<engine::FileIdentity> what) { open_identified(path, std::move(what)); });
 }

@@ -56,6 +56,8 @@ struct OpenOptions {
   std::optional<std::filesystem::path> config;  ///< instead of the folder's config.json
   /// A weights file that is sound but cannot run still opens, for its tensors: no towers, and `cannot_run` says why.
   bool tensors_alone = false;
+  /// The weights, where they have been opened already; else they are.
+  std::shared_ptr<const Checkpoint> checkpoint = nullptr;
 };
 
 /// An opened model: specification, weights, tokenizer, preprocessing. Immutable; shared between runs.

@@ -171,7 +171,10 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& model, const 
   };
   VITRINE_CHECK(progress.step(0, "reading the file"));
   auto parts = std::make_shared<Model::Parts>();
-  VITRINE_TRY(parts->checkpoint, isolate::open_checkpoint(path, progress));
+  parts->checkpoint = options.checkpoint;
+  if (!parts->checkpoint) {
+    VITRINE_TRY(parts->checkpoint, isolate::open_checkpoint(path, progress));
+  }
   parts->path = path;
   parts->dtype = options.dtype;
   VITRINE_CHECK(read_config(model, options, *parts));
