@@ -19,6 +19,7 @@ Banner::Banner(QWidget* parent) : QFrame(parent) {
   mark_ = new QLabel;
   text_ = new QLabel;
   text_->setWordWrap(true);
+  text_->setTextFormat(Qt::PlainText);   // words of a file are words
   text_->setTextInteractionFlags(Qt::TextSelectableByMouse);
   text_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
   button_ = new QPushButton;
@@ -48,9 +49,17 @@ void Banner::retheme() {
                     .arg(s.base.name(), tone.name(), s.line.name()));
 }
 
+/// What a file says of itself may be as long as the file: the middle of a long text is left out on the screen.
+void Banner::show_text(const QString& sentence) {
+  constexpr qsizetype kHead = 480, kTail = 160;
+  sentence_ = sentence;
+  text_->setText(sentence.size() <= kHead + kTail ? sentence : sentence.left(kHead) + QStringLiteral(" … ") + sentence.right(kTail));
+}
+
 void Banner::show_error(const QString& sentence) {
   kind_ = Kind::Error;
-  text_->setText(sentence);
+  old_ = false;
+  show_text(sentence);
   button_->hide();
   retheme();
   show();
@@ -63,12 +72,12 @@ void Banner::show_note(const QString& sentence) {
 }
 
 void Banner::settle() {
-  if (kind_ == Kind::Error) dismiss();
+  if (kind_ == Kind::Error && old_) dismiss();
 }
 
 void Banner::show_offer(const QString& sentence, const QString& button) {
   kind_ = Kind::Offer;
-  text_->setText(sentence);
+  show_text(sentence);
   button_->setText(button);
   button_->show();
   retheme();
@@ -77,9 +86,9 @@ void Banner::show_offer(const QString& sentence, const QString& button) {
 
 void Banner::dismiss() {
   hide();
-  text_->clear();
+  show_text({});
 }
 
-QString Banner::sentence() const { return isHidden() ? QString() : text_->text(); }
+QString Banner::sentence() const { return isHidden() ? QString() : sentence_; }
 
 }  // namespace vitrine::app

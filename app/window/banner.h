@@ -20,7 +20,9 @@ class Banner : public QFrame {
   /// @param button what the offer is called; pressing it emits `accepted`
   void show_offer(const QString& sentence, const QString& button);
   void dismiss();
-  /// Takes an error away once what was wrong is over; notes and offers stay.
+  /// Somebody acts: the next `settle` may be about what is shown now.
+  void acted() { old_ = true; }
+  /// Takes an error away that is older than the last act, once what was wrong is over; notes and offers stay.
   void settle();
   [[nodiscard]] QString sentence() const;
   void retheme();
@@ -30,6 +32,10 @@ class Banner : public QFrame {
 
  private:
   enum class Kind { Error, Note, Offer } kind_ = Kind::Error;
+  void show_text(const QString& sentence);
+
+  bool old_ = false;
+  QString sentence_;
   QLabel* mark_;
   QLabel* text_;
   QPushButton* button_;

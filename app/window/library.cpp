@@ -5,8 +5,8 @@
 #include <system_error>
 
 #include <QFileInfo>
-#include <QSettings>
 
+#include "app/window/kept.h"
 #include "engine/model/model.h"
 #include "views/panels/style.h"
 
@@ -82,8 +82,8 @@ std::vector<LibraryModel> downloaded_models() {
 
 std::vector<LibraryModel> recent_models() {
   std::vector<LibraryModel> out;
-  const QStringList kept = QSettings().value(QLatin1String(kRecentKey)).toStringList();
-  for (const QString& path : kept) {
+  const QStringList paths = kept(QLatin1String(kRecentKey)).toStringList();
+  for (const QString& path : paths) {
     const bool demo = path.startsWith(QLatin1String("demo:"));
     if (!demo && !QFileInfo::exists(path)) continue;
     const QFileInfo file(path);
@@ -94,14 +94,13 @@ std::vector<LibraryModel> recent_models() {
 }
 
 void remember_recent(const QString& path) {
-  QSettings settings;
-  QStringList kept = settings.value(QLatin1String(kRecentKey)).toStringList();
-  kept.removeAll(path);
-  kept.prepend(path);
-  while (kept.size() > kRecent) kept.removeLast();
-  settings.setValue(QLatin1String(kRecentKey), kept);
+  QStringList paths = kept(QLatin1String(kRecentKey)).toStringList();
+  paths.removeAll(path);
+  paths.prepend(path);
+  while (paths.size() > kRecent) paths.removeLast();
+  keep(QLatin1String(kRecentKey), paths);
 }
 
-void clear_recent() { QSettings().remove(QLatin1String(kRecentKey)); }
+void clear_recent() { keep(QLatin1String(kRecentKey), {}); }
 
 }  // namespace vitrine::app

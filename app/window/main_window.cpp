@@ -10,7 +10,6 @@
 #include <QFileInfo>
 #include <QMenuBar>
 #include <QMimeData>
-#include <QSettings>
 #include <QStackedWidget>
 #include <QToolBar>
 #include <QToolButton>
@@ -20,6 +19,7 @@
 #include "app/window/banner.h"
 #include "app/window/icons.h"
 #include "app/window/journal_view.h"
+#include "app/window/kept.h"
 #include "app/window/library.h"
 #include "app/window/start_page.h"
 #include "app/window/status_strip.h"
@@ -49,6 +49,7 @@ MainWindow::~MainWindow() {
   // Panels and hosts go before the client they ask.
   for (const QString& id : std::vector<QString>(bench_->ids())) bench_->remove(id);
   second_.reset();
+  wait_until_kept();
 }
 
 void MainWindow::build() {
@@ -177,7 +178,10 @@ void MainWindow::connect_session() {
   connect(&keeper_, &SessionKeeper::replaced, this, &MainWindow::on_session_replaced);
   connect(&keeper_, &SessionKeeper::dirty_changed, this, &MainWindow::refresh_title);
   connect(&keeper_, &SessionKeeper::autosave_failed, banner_, &Banner::show_error);
-  connect(&host_, &WindowHost::acted, this, [this] { frames_.acted(); });
+  connect(&host_, &WindowHost::acted, this, [this] {
+    frames_.acted();
+    banner_->acted();
+  });
   connect(&host_, &views::Host::report, this, [this](const QString& tag, const std::shared_ptr<const engine::Report>& report) {
     if (report) frames_.delivered(tag, report->fraction_done >= 1);
   });
@@ -425,7 +429,7 @@ void MainWindow::keyPressEvent(QKeyEvent* event) {
 /// Nothing is asked: what was not saved stays in its autosave file and is offered at the next start.
 void MainWindow::closeEvent(QCloseEvent* event) {
   if (!keeper_.journal().second()) bench_->keep_arrangement();
-  QSettings().setValue(QStringLiteral("window"), saveGeometry());
+  keep(QStringLiteral("window"), saveGeometry());
   event->accept();
 }
 

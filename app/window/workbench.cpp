@@ -4,9 +4,10 @@
 
 #include <QApplication>
 #include <QDockWidget>
-#include <QSettings>
 #include <QTabBar>
 #include <QTimer>
+
+#include "app/window/kept.h"
 
 namespace vitrine::app {
 
@@ -99,8 +100,8 @@ void Workbench::apply_preset(const QString& name, bool as_left) {
   if (!preset_.isEmpty() && isVisible() && !size_pending_) keep_arrangement();
   preset_ = name;
   raised_.clear();
-  if (!as_left) QSettings().remove(arrangement_key(name));
-  const QByteArray left = QSettings().value(arrangement_key(name)).toByteArray();
+  if (!as_left) keep(arrangement_key(name), {});
+  const QByteArray left = kept(arrangement_key(name)).toByteArray();
   size_pending_ = false;
   if (as_left && !left.isEmpty() && restoreState(left)) return;
   place(*preset);
@@ -224,7 +225,7 @@ void Workbench::showEvent(QShowEvent* event) {
     QTimer::singleShot(0, this, [this] { raise_tabs(raised_); });
 }
 
-void Workbench::keep_arrangement() { QSettings().setValue(arrangement_key(preset_), saveState()); }
+void Workbench::keep_arrangement() { keep(arrangement_key(preset_), saveState()); }
 
 void Workbench::raise_dock(const QString& id) {
   QDockWidget* dock = this->dock(id);

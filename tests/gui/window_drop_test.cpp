@@ -1,6 +1,7 @@
 // Every hostile file of the reference set is dropped on the real window: one sentence says what is wrong, the session is as it
 // was, the window never stands still, and a good model dropped afterwards opens.
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -14,6 +15,7 @@
 #include <QUrl>
 
 #include "app/window/banner.h"
+#include "engine/isolate/reader.h"
 #include "engine/model/model.h"
 #include "real_window.h"
 
@@ -26,18 +28,26 @@ namespace {
 
 constexpr double kStill = 50;   // ms
 
+bool quiet_machine() { return qEnvironmentVariableIsSet("VITRINE_QUIET_MACHINE"); }
+
 fs::path set_folder() {
   const fs::path shared = fs::path(VITRINE_SOURCE_DIR "/../shared/golden/files/bad");
   return fs::exists(shared / "index.jsonl") ? shared : fs::path(VITRINE_SOURCE_DIR "/tests/golden/files/bad");
 }
 
+/// Those of this process: VITRINE_SHARD is "2/3" for the second of three, VITRINE_DROP_ONLY a pattern of the kind.
 std::vector<json> rows() {
+  int shard = 1, shards = 1;
+  static_cast<void>(std::sscanf(qEnvironmentVariable("VITRINE_SHARD", "1/1").toUtf8().constData(), "%d/%d", &shard, &shards));
+  const std::regex only(qEnvironmentVariable("VITRINE_DROP_ONLY", ".*").toStdString());
   std::vector<json> out;
   std::ifstream in(set_folder() / "index.jsonl");
+  int number = 0;
   for (std::string line; std::getline(in, line);)
-    if (!line.empty()) {
+    if (!line.empty() && number++ % shards == shard - 1) {
       json row = json::parse(line);
-      if (fs::exists(set_folder() / row["file"].get<std::string>()) || row.contains("setup")) out.push_back(std::move(row));
+      const bool there = fs::exists(set_folder() / row["file"].get<std::string>()) || row.contains("setup");
+      if (there && std::regex_search(row["kind"].get<std::string>(), only)) out.push_back(std::move(row));
     }
   return out;
 }
@@ -83,11 +93,13 @@ class DropTest : public QObject {
 };
 
 void DropTest::every_hostile_file_is_one_sentence() {
+  engine::isolate::use_reader({engine::isolate::reader_program()});   // as the program does
   QTemporaryDir scratch;
   QDir::setCurrent(scratch.path());
   RealWindow window;
   VITRINE_DO(window.open_demo(QStringLiteral("vit_digits")));
   QVERIFY(window.settle({"input"}));
+  if (quiet_machine()) QVERIFY(wait_for([&] { return window->client().pending() == 0; }));
   const auto home = window->keeper().journal().at();
   const auto journal = window->keeper().journal().to_json();
   QStringList wrong;
@@ -98,12 +110,12 @@ void DropTest::every_hostile_file_is_one_sentence() {
   for (const json& row : all) {
     const fs::path file = prepared(row, scratch.path().toStdString());
     const QString name = QString::fromStdString(row["kind"].get<std::string>());
-    window->banner().dismiss();
+    const QString before = window->banner().sentence();
     QElapsedTimer clock;
     clock.start();
     window->gaps().reset();
     drop(*window, file);
-    const bool came = wait_for([&] { return !window->banner().sentence().isEmpty(); }, 3000);
+    const bool came = wait_for([&] { return !window->banner().sentence().isEmpty() && window->banner().sentence() != before; }, 3000);
     const double gap = window->gaps().largest_ms();
     const std::string sentence = window->banner().sentence().toStdString();
     const bool same = window->keeper().journal().to_json() == journal;
@@ -116,11 +128,14 @@ void DropTest::every_hostile_file_is_one_sentence() {
       qInfo("%s: %.0f ms, gap %.0f ms, %s", qPrintable(name), clock.elapsed() * 1.0, gap, sentence.substr(0, 160).c_str());
     if (same) continue;
     window->keeper().discard(window->keeper().journal().at());
-    if (!wait_for([&] { return window->host().model() && window->host().model()->takes_image && window->host().input(); }, 10'000))
+    const bool back = wait_for([&] { return window->host().model() && window->host().model()->takes_image; }, 10'000);
+    // What its panels compute in the background is waited for only where pauses are measured.
+    if (!back || !window.settle({"input"}) || (quiet_machine() && !wait_for([&] { return window->client().pending() == 0; })))
       wrong << name + ": the model before it does not come back";
     QVERIFY2(window->keeper().journal().at() == home, qPrintable(name));
   }
-  // How long the window stood still depends on what else the machine does: it is told, and measured on a quiet one.
+  // How long the window stood still depends on what else the machine does: it is told, and held to its limit on a quiet
+  // one. Where a file opens, all panels are laid out and painted anew; that is told apart.
   const auto at = [](std::vector<double>& v, std::size_t percent) {
     std::sort(v.begin(), v.end());
     return v.empty() ? 0 : v[std::min(v.size() - 1, v.size() * percent / 100)];
@@ -129,7 +144,7 @@ void DropTest::every_hostile_file_is_one_sentence() {
         all.size(), refused, at(gaps, 50), at(gaps, 99), at(gaps, 100), opened, at(opening_gaps, 50), at(opening_gaps, 99), at(opening_gaps, 100));
   for (const QString& what : wrong) qInfo("  %s", qPrintable(what));
   QVERIFY2(wrong.isEmpty(), qPrintable(QStringLiteral("%1 of %2 rows").arg(wrong.size()).arg(all.size())));
-  if (qEnvironmentVariableIsSet("VITRINE_QUIET_MACHINE")) QVERIFY2(at(gaps, 100) <= kStill, "the window stood still");
+  if (quiet_machine()) QVERIFY2(at(gaps, 100) <= kStill, "the window stood still");
   window->banner().dismiss();
   drop(*window, *vitrine::engine::demo_folder("lm_text"));
   QVERIFY(wait_for([&] { return window->host().model() && window->host().model()->takes_text; }));

@@ -61,6 +61,7 @@ class WindowTest : public QObject {
   void acts_during_a_full_disk_are_saved_once_it_has_room();
   void a_file_is_not_opened_a_third_time_after_two_crashes();
   void refusals_are_one_sentence_and_leave_the_journal();
+  void an_error_goes_with_what_is_done_after_it();
   void nothing_freezes_while_both_cores_are_busy();
   void stop_ends_the_work();
   void every_action_has_a_way_and_no_two_share_a_key();
@@ -392,6 +393,20 @@ void WindowTest::refusals_are_one_sentence_and_leave_the_journal() {
 }
 
 /// A sweep burns, partial reports pour in, and still each act is answered, and painted, before the sweep ends.
+/// Not with an input that was on its way when the error came.
+void WindowTest::an_error_goes_with_what_is_done_after_it() {
+  auto window = make();
+  prepare(*window);
+  const QString sentence = QStringLiteral("expected one, came another");
+  window->banner().show_error(sentence);
+  emit window->host().input_changed();
+  QCOMPARE(window->banner().sentence(), sentence);
+  window->host().act(text("efgh"));
+  QCOMPARE(window->banner().sentence(), sentence);
+  rest(*window);
+  QCOMPARE(window->banner().sentence(), QString());
+}
+
 void WindowTest::nothing_freezes_while_both_cores_are_busy() {
   auto window = make();
   prepare(*window);
