@@ -147,7 +147,7 @@ class Densifier {
     const std::int64_t rows = tensor_.shape[0] / height, cols = tensor_.shape[1] / width;
     const std::int64_t lines = by_rows() ? rows : cols, across = by_rows() ? cols : rows;
     const auto count = static_cast<std::int64_t>(plain.size());
-    if (static_cast<std::int64_t>(bounds.size()) != lines + 1 || stored[0] != count)
+    if (static_cast<std::int64_t>(bounds.size()) - 1 != lines || stored[0] != count)
       return refuse(fmt::format("{} index bounds and {} values do not go with {} lines and {} indices", bounds.size(), stored[0], lines, count), sparse_.at);
     if (bounds.front() != 0 || bounds.back() != count)
       return refuse(fmt::format("its index bounds go from {} to {}, not from 0 to {}", bounds.front(), bounds.back(), count), indices_[0].byte_of(bounds.front() != 0 ? 0 : bounds.size() - 1));

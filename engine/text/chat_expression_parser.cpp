@@ -16,10 +16,7 @@ constexpr int kMaxDepth = 150;
 
 std::string spelled(const Lexeme& lexeme) {
   switch (lexeme.kind) {
-    case TokenKind::Data: return "text outside of a tag";
-    case TokenKind::OutputBegin: return "'{{'";
     case TokenKind::OutputEnd: return "'}}'";
-    case TokenKind::BlockBegin: return "'{%'";
     case TokenKind::BlockEnd: return "'%}'";
     case TokenKind::End: return "the end of the template";
     case TokenKind::Text: return "a text";

@@ -226,12 +226,13 @@ class Lexer {
       return wrong(begin, "a number is not in decimal digits, which the interpreter does not read", ErrorCode::Unsupported);
     digits();
     bool whole = true;
-    if (here(".") && at_ + 1 < text_.size() && is_digit(text_[at_ + 1])) {
+    const bool place = begin > 0 && text_[begin - 1] == '.';   // of `list.0.1`, no fraction
+    if (!place && here(".") && at_ + 1 < text_.size() && is_digit(text_[at_ + 1])) {
       whole = false;
       ++at_;
       digits();
     }
-    if (here("e") || here("E")) {
+    if (!place && (here("e") || here("E"))) {
       const std::size_t before = at_++;
       if (here("+") || here("-")) ++at_;
       if (at_ < text_.size() && is_digit(text_[at_])) {

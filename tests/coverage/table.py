@@ -93,6 +93,8 @@ def main(root, objects, reasons, missed):
     for name, lines in counts.items():
         with open(os.path.join(root, name), encoding="utf-8") as source:
             texts[name] = [line.strip() for line in source]
+        if max(lines, default=0) > len(texts[name]):
+            sys.exit(f"{name} changed since it was counted")
         # Brackets alone say nothing: what is counted there is what the compiler cleans up.
         for line in [line for line in lines if not re.search(r"\w", texts[name][line - 1])]:
             del lines[line]
