@@ -6,6 +6,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/options.h"
 #include "app/cli/program.h"
+#include "engine/io/codec.h"
 #include "engine/model/chat.h"
 #include "engine/model/identify.h"
 
@@ -23,9 +24,8 @@ struct InspectOptions {
   bool statistics = true;
 };
 
-/// Smallest, largest, mean, standard deviation and share of zeros of a tensor; null for what cannot be read.
-json statistics_of(const engine::Checkpoint& file, const engine::TensorEntry& entry) {
-  if (entry.numel() == 0 || entry.numel() > kMaxStatisticsValues) return nullptr;
+/// Smallest, largest, mean, standard deviation and share of zeros of a tensor.
+json statistics_of_values(const engine::Checkpoint& file, const engine::TensorEntry& entry) {
   const auto values = file.read_f32(entry);
   if (!values) return {{"error", values.error().message}};
   double lowest = INFINITY, highest = -INFINITY, sum = 0, squares = 0;
@@ -46,6 +46,19 @@ json statistics_of(const engine::Checkpoint& file, const engine::TensorEntry& en
   const double mean = sum / n;
   return {{"min", lowest}, {"max", highest}, {"mean", mean}, {"std", std::sqrt(std::max(0.0, squares / n - mean * mean))},
           {"zeros", static_cast<double>(zeros) / n}, {"not_finite", bad}};
+}
+
+/// The same, of complex numbers for each part; null for what is not read.
+json statistics_of(const engine::Checkpoint& file, const engine::TensorEntry& entry) {
+  if (entry.numel() == 0 || entry.numel() > kMaxStatisticsValues) return nullptr;
+  if (engine::is_complex(entry.dtype)) {
+    json parts = json::object();
+    for (const std::string_view part : engine::kComplexParts)
+      if (const engine::TensorEntry* found = file.find(entry.name + std::string(part)); found != nullptr && found->name != entry.name)
+        parts[std::string(part.substr(1))] = statistics_of_values(file, *found);
+    return parts;
+  }
+  return statistics_of_values(file, entry);
 }
 
 json tensors_json(const std::vector<engine::TensorEntry>& tensors, const engine::Checkpoint* file, bool statistics) {

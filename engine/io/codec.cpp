@@ -1,6 +1,8 @@
 #include "engine/io/codec.h"
 
 #include <array>
+#include <cmath>
+#include <type_traits>
 
 #include "engine/io/bytes.h"
 #include "engine/io/dequantise.h"
@@ -46,6 +48,36 @@ void floats4(const std::uint8_t* from, std::size_t count, float* to) {
   for (std::size_t i = 0; i < count; ++i) to[i] = float4_e2m1_to_float(static_cast<std::uint8_t>(from[i / 2] >> (i % 2 * 4)));
 }
 
+/// Four values in three bytes, the first in the lowest bits.
+template <float (*Convert)(std::uint8_t)>
+void floats6(const std::uint8_t* from, std::size_t count, float* to) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t bit = 6 * i, byte = bit / 8, shift = bit % 8;
+    const unsigned low = from[byte], high = shift > 2 ? from[byte + 1] : 0U;
+    to[i] = Convert(static_cast<std::uint8_t>((low | high << 8U) >> shift & 0x3FU));
+  }
+}
+
+float real_number(const std::uint8_t* from, float) { return load_le<float>(from); }
+float real_number(const std::uint8_t* from, double) { return static_cast<float>(load_le<double>(from)); }
+float real_number(const std::uint8_t* from, std::uint16_t) { return half_to_float(load_le<std::uint16_t>(from)); }
+
+/// One of `kComplexParts` of numbers stored as two of type T.
+template <class T, std::size_t Part>
+void complex_numbers(const std::uint8_t* from, std::size_t count, float* to) {
+  for (std::size_t i = 0; i < count; ++i, from += 2 * sizeof(T)) {
+    if constexpr (Part < 2) to[i] = real_number(from + Part * sizeof(T), T{});
+    else if constexpr (std::is_same_v<T, double>) to[i] = static_cast<float>(std::hypot(load_le<double>(from), load_le<double>(from + sizeof(T))));
+    else to[i] = std::hypot(real_number(from, T{}), real_number(from + sizeof(T), T{}));
+  }
+}
+
+constexpr Codec kComplex[3][3] = {
+    {{"real", 1, 4, complex_numbers<std::uint16_t, 0>}, {"imag", 1, 4, complex_numbers<std::uint16_t, 1>}, {"abs", 1, 4, complex_numbers<std::uint16_t, 2>}},
+    {{"real", 1, 8, complex_numbers<float, 0>}, {"imag", 1, 8, complex_numbers<float, 1>}, {"abs", 1, 8, complex_numbers<float, 2>}},
+    {{"real", 1, 16, complex_numbers<double, 0>}, {"imag", 1, 16, complex_numbers<double, 1>}, {"abs", 1, 16, complex_numbers<double, 2>}},
+};
+
 constexpr Codec kSafetensors[] = {
     {"F64", 1, 8, integers<double>},   {"F32", 1, 4, copy_f32},
     {"F16", 1, 2, halves},             {"BF16", 1, 2, bfloats},
@@ -60,7 +92,8 @@ constexpr Codec kSafetensors[] = {
     {"F8_E4M3FNUZ", 1, 1, by_table<float8_e4m3fnuz_to_float>},
     {"F8_E5M2FNUZ", 1, 1, by_table<float8_e5m2fnuz_to_float>},
     {"C64", 1, 8, nullptr},            {"F4", 2, 1, floats4},
-    {"F6_E2M3", 4, 3, nullptr},        {"F6_E3M2", 4, 3, nullptr},
+    {"F6_E2M3", 4, 3, floats6<float6_e2m3_to_float>},
+    {"F6_E3M2", 4, 3, floats6<float6_e3m2_to_float>},
 };
 
 constexpr Codec kTorch[] = {
@@ -160,6 +193,13 @@ const Codec* by_number(std::span<const Numbered> table, std::uint64_t number) {
 std::optional<std::uint64_t> Codec::bytes_for(std::uint64_t count) const {
   const std::uint64_t blocks = count / block_values + (count % block_values != 0 ? 1 : 0);
   return checked_mul(blocks, block_bytes);
+}
+
+bool is_complex(std::string_view type) { return type == "C64" || type.starts_with("complex") || type.starts_with("COMPLEX"); }
+
+const Codec* complex_part(const Codec& codec, std::size_t part) {
+  if (!is_complex(codec.name) || part >= kComplexParts.size()) return nullptr;
+  return &kComplex[codec.block_bytes == 4 ? 0 : codec.block_bytes == 8 ? 1 : 2][part];
 }
 
 const Codec* safetensors_codec(std::string_view name) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -18,6 +19,13 @@ struct Codec {
   /// Bytes that `count` values take, the last block whole; nothing if that overflows.
   [[nodiscard]] std::optional<std::uint64_t> bytes_for(std::uint64_t count) const;
 };
+
+/// Types of two numbers, real and imaginary, of half the bytes each. They have no values of one number: three parts have.
+[[nodiscard]] bool is_complex(std::string_view type);
+/// What is put behind the name of a complex tensor for its real and imaginary parts and its magnitude.
+inline constexpr std::array<std::string_view, 3> kComplexParts = {".real", ".imag", ".abs"};
+/// How that part of a complex type becomes float32. @param part of `kComplexParts`
+[[nodiscard]] const Codec* complex_part(const Codec& codec, std::size_t part);
 
 /// nullptr where the format has no such type; the same for the two others.
 [[nodiscard]] const Codec* safetensors_codec(std::string_view name);

@@ -74,6 +74,9 @@ float float8_e5m2fnuz_to_float(std::uint8_t bits) {
 
 float float4_e2m1_to_float(std::uint8_t bits) { return small_float(bits & 0xFU, 2, 1, 1); }
 
+float float6_e2m3_to_float(std::uint8_t bits) { return small_float(bits & 0x3FU, 2, 3, 1); }
+float float6_e3m2_to_float(std::uint8_t bits) { return small_float(bits & 0x3FU, 3, 2, 3); }
+
 float float8_e8m0_to_float(std::uint8_t bits) {
   if (bits == 0xFF) return std::numeric_limits<float>::quiet_NaN();
   return std::ldexp(1.0F, static_cast<int>(bits) - 127);

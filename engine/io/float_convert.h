@@ -22,5 +22,8 @@ namespace vitrine::engine {
 [[nodiscard]] float float8_e5m2fnuz_to_float(std::uint8_t bits);
 /// The low four bits as the OCP format E2M1: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives.
 [[nodiscard]] float float4_e2m1_to_float(std::uint8_t bits);
+/// The low six bits as the OCP formats E2M3 and E3M2, which have neither infinities nor NaN.
+[[nodiscard]] float float6_e2m3_to_float(std::uint8_t bits);
+[[nodiscard]] float float6_e3m2_to_float(std::uint8_t bits);
 
 }  // namespace vitrine::engine

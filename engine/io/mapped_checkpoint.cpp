@@ -12,10 +12,11 @@ namespace vitrine::engine {
 namespace {
 
 /// Gathers a strided view in row-major order, in the machine's byte order, a piece at a time.
-void decode_strided(const TensorEntry& entry, const TensorSource& source, std::span<const std::byte> stored,
-                    std::span<float> out) {
+void decode_strided(const TensorEntry& entry, const TensorSource& source, const Codec& codec,
+                    std::span<const std::byte> stored, std::span<float> out) {
   constexpr std::size_t kPiece = 4096;
-  const std::size_t width = source.codec->block_bytes, rank = entry.shape.size();
+  const std::size_t width = codec.block_bytes, rank = entry.shape.size();
+  const std::size_t unit = is_complex(entry.dtype) ? width / 2 : width;   // what has a byte order
   std::vector<std::int64_t> strides = source.strides;
   if (strides.empty()) {
     strides.assign(rank, 1);
@@ -29,7 +30,7 @@ void decode_strided(const TensorEntry& entry, const TensorSource& source, std::s
     for (std::size_t i = 0; i < count; ++i) {
       std::uint8_t* to = piece.data() + i * width;
       std::memcpy(to, stored.data() + at * width, width);
-      if (source.big_endian) std::reverse(to, to + width);
+      for (std::size_t u = 0; source.big_endian && u < width; u += unit) std::reverse(to + u, to + u + unit);
       for (std::size_t axis = rank; axis-- > 0;) {
         at += static_cast<std::uint64_t>(strides[axis]);
         if (++index[axis] < entry.shape[axis]) break;
@@ -37,7 +38,7 @@ void decode_strided(const TensorEntry& entry, const TensorSource& source, std::s
         index[axis] = 0;
       }
     }
-    source.codec->decode(piece.data(), count, out.data() + done);
+    codec.decode(piece.data(), count, out.data() + done);
     done += count;
   }
 }
@@ -82,37 +83,64 @@ Status MappedCheckpoint::absorb(MappedCheckpoint&& part) {
 const TensorEntry* MappedCheckpoint::find(const std::string& name) const {
   if (const auto found = index_.find(name); found != index_.end()) return &tensors_[found->second];
   if (const auto found = aliases_.find(name); found != aliases_.end()) return &tensors_[found->second];
+  if (const ComplexPart* part = part_of_complex(name)) return &part->entry;
   const auto alias = transposed_.find(name);
   return alias == transposed_.end() ? nullptr : &alias->second.entry;
 }
 
-Status MappedCheckpoint::decode(std::size_t index, std::span<float> out) const {
-  const TensorEntry& entry = tensors_[index];
-  const TensorSource& source = sources_[index];
-  if (!source.no_values.empty() || source.codec->decode == nullptr)
+MappedCheckpoint::Stored MappedCheckpoint::stored(const std::string& name) const {
+  if (const auto found = index_.find(name); found != index_.end())
+    return {&tensors_[found->second], &sources_[found->second], sources_[found->second].codec};
+  const ComplexPart* part = part_of_complex(name);
+  return part == nullptr ? Stored{} : Stored{&part->entry, &sources_[part->target], part->codec};
+}
+
+const MappedCheckpoint::ComplexPart* MappedCheckpoint::part_of_complex(const std::string& name) const {
+  for (std::size_t part = 0; part < kComplexParts.size(); ++part) {
+    if (!name.ends_with(kComplexParts[part])) continue;
+    const std::string whole = name.substr(0, name.size() - kComplexParts[part].size());
+    const auto own = index_.find(whole), second = aliases_.find(whole);
+    if (own == index_.end() && second == aliases_.end()) return nullptr;
+    const std::size_t target = own != index_.end() ? own->second : second->second;
+    const Codec* codec = sources_[target].codec;
+    if (codec == nullptr || !is_complex(codec->name)) return nullptr;
+    const std::lock_guard lock(complex_parts_->guard);
+    const auto [made, fresh] = complex_parts_->made.try_emplace(name, ComplexPart{tensors_[target], target, complex_part(*codec, part)});
+    if (fresh) made->second.entry.name = name;
+    return &made->second;
+  }
+  return nullptr;
+}
+
+Status MappedCheckpoint::decode(const Stored& what, std::span<float> out) const {
+  const TensorEntry& entry = *what.entry;
+  const TensorSource& source = *what.source;
+  if (!source.no_values.empty() || what.codec->decode == nullptr) {
+    const bool complex = is_complex(entry.dtype);
     return fail_file(ErrorCode::Unsupported, entry.file,
-                     source.no_values.empty()
-                         ? fmt::format("values of type {} cannot be read ('{}')", entry.dtype, printable(entry.name))
-                         : source.no_values, entry.offset);
+                     !source.no_values.empty() ? source.no_values
+                         : fmt::format("values of type {} cannot be read ('{}'){}", entry.dtype, printable(entry.name),
+                                       complex ? " as one number: .real, .imag or .abs behind the name can" : ""), entry.offset);
+  }
   if (out.size() != static_cast<std::size_t>(entry.numel()))
     return fail(ErrorCode::ShapeMismatch, fmt::format("'{}' has {} values, the memory given takes {}",
                                                       printable(entry.name), entry.numel(), out.size()));
   VITRINE_TRY(const auto stored, bytes(entry));
   if (!source.strides.empty() || source.big_endian) {
-    decode_strided(entry, source, stored, out);
+    decode_strided(entry, source, *what.codec, stored, out);
   } else {
-    source.codec->decode(reinterpret_cast<const std::uint8_t*>(stored.data()), out.size(), out.data());
+    what.codec->decode(reinterpret_cast<const std::uint8_t*>(stored.data()), out.size(), out.data());
   }
   return source.file ? source.file->check_whole() : Status{};
 }
 
 Status MappedCheckpoint::read_into(const TensorEntry& entry, std::span<float> out) const {
-  if (const auto found = index_.find(entry.name); found != index_.end()) return decode(found->second, out);
+  if (const Stored found = stored(entry.name); found.entry != nullptr) return decode(found, out);
   const auto alias = transposed_.find(entry.name);
   if (alias == transposed_.end())
     return fail(ErrorCode::Usage, fmt::format("the checkpoint has no tensor '{}'", printable(entry.name)));
   std::vector<float> stored(out.size());
-  VITRINE_CHECK(decode(alias->second.target, stored));
+  VITRINE_CHECK(decode(this->stored(tensors_[alias->second.target].name), stored));
   const auto rows = static_cast<std::size_t>(alias->second.entry.shape[0]);
   const auto cols = static_cast<std::size_t>(alias->second.entry.shape[1]);
   constexpr std::size_t tile = 32;
@@ -143,13 +171,12 @@ Result<std::vector<float>> MappedCheckpoint::read_f32(const TensorEntry& entry) 
 }
 
 Status MappedCheckpoint::read_f32_range(const TensorEntry& entry, std::uint64_t begin, std::span<float> out) const {
-  const auto found = index_.find(entry.name);
+  const Stored found = stored(entry.name);
   const auto count = static_cast<std::uint64_t>(entry.numel());
-  const bool plain = found != index_.end() && begin <= count && out.size() <= count - begin &&
-                     sources_[found->second].strides.empty() && !sources_[found->second].big_endian &&
-                     sources_[found->second].no_values.empty() && sources_[found->second].codec->decode != nullptr;
+  const bool plain = found.entry != nullptr && begin <= count && out.size() <= count - begin && found.source->strides.empty() &&
+                     !found.source->big_endian && found.source->no_values.empty() && found.codec->decode != nullptr;
   if (!plain) return Checkpoint::read_f32_range(entry, begin, out);
-  const Codec& codec = *sources_[found->second].codec;
+  const Codec& codec = *found.codec;
   VITRINE_TRY(const auto stored, bytes(entry));
   const auto* from = reinterpret_cast<const std::uint8_t*>(stored.data());
   const std::uint64_t block = codec.block_values;
@@ -172,15 +199,15 @@ Status MappedCheckpoint::read_f32_range(const TensorEntry& entry, std::uint64_t 
   decode_from(begin + done, out.subspan(done, whole));
   done += whole;
   if (done < out.size()) take_from_one_block(begin + done, out.subspan(done));
-  return sources_[found->second].file ? sources_[found->second].file->check_whole() : Status{};
+  return found.source->file ? found.source->file->check_whole() : Status{};
 }
 
 Result<std::span<const std::byte>> MappedCheckpoint::bytes(const TensorEntry& entry) const {
-  const auto found = index_.find(entry.name);
-  if (found == index_.end())
+  const Stored found = stored(entry.name);
+  if (found.entry == nullptr)
     return fail(ErrorCode::Unsupported, fmt::format("'{}' is not stored under that name", printable(entry.name)));
-  const TensorSource& source = sources_[found->second];
-  const TensorEntry& known = tensors_[found->second];
+  const TensorSource& source = *found.source;
+  const TensorEntry& known = *found.entry;
   if (source.decoded && source.decoded_at)
     return std::span<const std::byte>(*source.decoded).subspan(*source.decoded_at, known.bytes);
   if (source.decoded) return std::span<const std::byte>(*source.decoded);

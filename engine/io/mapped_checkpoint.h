@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -33,6 +34,7 @@ class MappedCheckpoint final : public Checkpoint {
  public:
   explicit MappedCheckpoint(std::string format) : format_(std::move(format)), metadata_(nlohmann::json::object()) {}
 
+  /// The parts of complex numbers (`kComplexParts`) are found by their names as well; they are not listed.
   /// @error FileFormat if a tensor of that name is there already
   Status add(TensorEntry entry, TensorSource source);
   /// A second name under which `find` gives the tensor `target`, a matrix, transposed; not listed in `tensors`.
@@ -64,12 +66,26 @@ class MappedCheckpoint final : public Checkpoint {
   [[nodiscard]] std::vector<std::pair<std::string, std::size_t>> transposed() const;
 
  private:
-  [[nodiscard]] Status decode(std::size_t index, std::span<float> out) const;
+  /// A tensor, or a part of a complex one, as it is stored and how it becomes numbers.
+  struct ComplexPart;
+  struct Stored {
+    const TensorEntry* entry = nullptr;
+    const TensorSource* source = nullptr;
+    const Codec* codec = nullptr;
+  };
+  [[nodiscard]] Stored stored(const std::string& name) const;
+  [[nodiscard]] const ComplexPart* part_of_complex(const std::string& name) const;
+  [[nodiscard]] Status decode(const Stored& what, std::span<float> out) const;
   [[nodiscard]] Status read_into(const TensorEntry& entry, std::span<float> out) const;
 
   struct Transposed {
     TensorEntry entry;
     std::size_t target;
+  };
+  struct ComplexPart {
+    TensorEntry entry;
+    std::size_t target;
+    const Codec* codec;
   };
   std::string format_;
   std::vector<TensorEntry> tensors_;
@@ -77,6 +93,11 @@ class MappedCheckpoint final : public Checkpoint {
   std::unordered_map<std::string, std::size_t> index_;
   std::unordered_map<std::string, std::size_t> aliases_;
   std::map<std::string, Transposed> transposed_;
+  struct ComplexParts {
+    std::mutex guard;
+    std::map<std::string, ComplexPart> made;   ///< as they are asked for
+  };
+  std::unique_ptr<ComplexParts> complex_parts_ = std::make_unique<ComplexParts>();
   nlohmann::json metadata_;
   std::vector<std::string> warnings_;
   std::vector<std::string> files_;

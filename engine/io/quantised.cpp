@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <map>
+#include <mutex>
 #include <set>
 #include <unordered_map>
 
@@ -144,6 +145,22 @@ class DequantisedCheckpoint final : public Checkpoint {
                                                         matrix.entry.numel(), out.size()));
     return matrix.decoder->decode(out);
   }
+  /// A matrix that is read piece by piece is dequantised once.
+  Status read_f32_range(const TensorEntry& entry, std::uint64_t begin, std::span<float> out) const override {
+    const auto found = index_.find(entry.name);
+    if (found == index_.end()) return file_->read_f32_range(entry, begin, out);
+    const auto count = static_cast<std::uint64_t>(matrices_[found->second].entry.numel());
+    if (begin > count || out.size() > count - begin) return Checkpoint::read_f32_range(entry, begin, out);
+    const std::lock_guard lock(guard_);
+    if (kept_ != found->second || kept_values_.size() != count) {
+      kept_values_.clear();
+      VITRINE_TRY(kept_values_, read_f32(entry));
+      kept_ = found->second;
+    }
+    std::copy_n(kept_values_.begin() + static_cast<std::ptrdiff_t>(begin), out.size(), out.begin());
+    if (begin + out.size() == count) std::vector<float>().swap(kept_values_);
+    return {};
+  }
   Result<std::span<const std::byte>> bytes(const TensorEntry& entry) const override {
     if (!index_.contains(entry.name)) return file_->bytes(entry);
     return fail(ErrorCode::Unsupported, fmt::format("'{}' is not stored as it is: it is made of parts", printable(entry.name)));
@@ -158,13 +175,17 @@ class DequantisedCheckpoint final : public Checkpoint {
   std::vector<TensorEntry> tensors_;
   std::unordered_map<std::string, std::size_t> index_;
   std::vector<std::string> warnings_;
+  mutable std::mutex guard_;
+  mutable std::size_t kept_ = 0;                ///< the matrix that is being read in pieces
+  mutable std::vector<float> kept_values_;
 };
 
 }  // namespace
 
 Result<std::vector<QuantisedMatrix>> find_quantised(std::shared_ptr<const Checkpoint> file, const json& config) {
   std::vector<QuantisedMatrix> found;
-  if (file->format() != "safetensors") return found;
+  if (file->format() == "pytorch") file = quantised::with_safetensors_types(std::move(file));
+  else if (file->format() != "safetensors") return found;
   json how;
   for (const char* key : {"quantization_config", "compression_config"})
     if (how.is_null() && config.is_object() && config.contains(key)) how = config.at(key);

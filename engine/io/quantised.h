@@ -34,7 +34,7 @@ struct QuantisedMatrix {
 /// block-wise FP8, and checks that the parts go together. Nothing is read but shapes and, for bitsandbytes, its state.
 ///
 /// @param config the model's config.json, or null
-/// @return empty if nothing is quantised, or the file is not safetensors
+/// @return empty if nothing is quantised, or the file is neither safetensors nor PyTorch (one file or shards)
 /// @error FileFormat, Unsupported: one sentence that names the tensor or field
 /// @source Frantar et al. 2022, arXiv:2210.17323; Lin et al. 2023, arXiv:2306.00978; Dettmers et al. 2022 and 2023,
 /// arXiv:2208.07339, arXiv:2305.14314

@@ -42,6 +42,9 @@ struct BitRow {
 [[nodiscard]] inline std::int64_t words_for(std::int64_t values, int bits) { return (values * bits + 31) / 32; }
 [[nodiscard]] inline std::int64_t parts_of(std::int64_t values, std::int64_t each) { return values / each + (values % each != 0 ? 1 : 0); }
 
+/// A PyTorch file with the names of types that safetensors has; its `bytes` are those of whole tensors only.
+[[nodiscard]] File with_safetensors_types(File file);
+
 /// @error FileFormat naming the tensor
 [[nodiscard]] tl::unexpected<Error> bad(const TensorEntry& entry, const std::string& what);
 /// The part `base` + `suffix`, of one of the types. @error FileFormat if it is missing or of another type

@@ -165,7 +165,8 @@ class CheckpointTaker {
     const auto end = checked_add(source.decoded_at.value_or(entry.offset), entry.bytes);
     if (!end || *end > holder->size())
       return fmt::format("of {} bytes that reach past the end of {} bytes", entry.bytes, holder->size());
-    if (!source.no_values.empty() || source.codec->decode == nullptr) return {};
+    const bool readable = source.codec->decode != nullptr || is_complex(source.codec->name);
+    if (!source.no_values.empty() || !readable) return {};
     const bool stepwise = !source.strides.empty() || source.big_endian;
     if (stepwise && source.codec->block_values != 1) return "of blocks, read value by value";
     const auto values = source.strides.empty() ? std::optional(numel_) : reach(entry.shape, source.strides);

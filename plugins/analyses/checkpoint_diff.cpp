@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/io/bytes.h"
+#include "engine/io/quantised.h"
 #include "engine/isolate/readers.h"
 #include "engine/model/build.h"
 #include "engine/model/weight_map.h"
@@ -38,7 +39,15 @@ Result<std::shared_ptr<const Checkpoint>> other_file(const std::string& against)
   if (against.starts_with("demo:")) {
     VITRINE_TRY(path, demo_folder(against.substr(5)));
   }
-  return isolate::open_checkpoint(path);
+  VITRINE_TRY(auto file, isolate::open_checkpoint(path));
+  std::error_code ignored;
+  const auto beside = (std::filesystem::is_directory(path, ignored) ? path : path.parent_path()) / "config.json";
+  nlohmann::json config;
+  if (std::filesystem::is_regular_file(beside, ignored)) {
+    VITRINE_TRY(config, isolate::read_json_file(beside));
+  }
+  // Of a quantised one the matrices are compared, not their codes.
+  return dequantised(std::move(file), config);
 }
 
 /// Whether the two files spell their tensors alike: then they are compared as they are stored.

@@ -9,6 +9,7 @@
 
 #include "engine/core/name_match.h"
 #include "engine/io/bytes.h"
+#include "engine/io/codec.h"
 
 namespace vitrine::plugins {
 
@@ -17,7 +18,12 @@ Result<const TensorEntry*> chosen_tensor(const AnalysisRequest& request) {
   const auto name = request.params.value("name", std::string());
   if (file.tensors().empty()) return fail(ErrorCode::InvalidInput, "the file holds no tensor");
   if (name.empty()) return &file.tensors().front();
-  if (const TensorEntry* found = file.find(name)) return found;
+  if (const TensorEntry* found = file.find(name)) {
+    // Of complex numbers the magnitudes are shown, unless a part is asked for.
+    const bool whole = is_complex(found->dtype) && std::none_of(kComplexParts.begin(), kComplexParts.end(), [&](auto part) { return found->name.ends_with(part); });
+    const TensorEntry* magnitude = whole ? file.find(found->name + std::string(kComplexParts[2])) : nullptr;
+    return magnitude != nullptr ? magnitude : found;
+  }
   std::vector<std::string> alike;
   for (const TensorEntry& entry : file.tensors())
     if (alike.size() < 3 && name_matches(entry.name, name)) alike.push_back(printable(entry.name));

@@ -115,6 +115,35 @@ TEST_P(Layout, NeedsNoConfigurationForTheUsualSizes) {
   EXPECT_LE(error_between(*want, *got).max_abs, 1e-6);
 }
 
+/// The same layouts in files of PyTorch, awq4 in two shards: parts of one matrix lie in both.
+TEST(QuantisedTorch, GivesTheMatricesOfTheSafetensorsFile) {
+  const fs::path torch = VITRINE_SOURCE_DIR "/tests/golden/quantised_torch";
+  int folders = 0;
+  for (const auto& each : fs::directory_iterator(torch)) {
+    if (!each.is_directory()) continue;
+    const std::string layout = each.path().filename().string();
+    SCOPED_TRACE(layout);
+    ++folders;
+    const auto config = read_json_file(kLayouts / layout / "config.json");
+    const auto ours = open_checkpoint(each.path()), theirs = open_checkpoint(kLayouts / layout / "model.safetensors");
+    ASSERT_TRUE(config && ours && theirs) << sentence(ours.error());
+    const auto plain = dequantised(*ours, *config), wanted = dequantised(*theirs, *config);
+    ASSERT_TRUE(plain && wanted) << sentence(plain.error());
+    ASSERT_EQ((*plain)->tensors().size(), (*wanted)->tensors().size());
+    for (const TensorEntry& entry : (*wanted)->tensors()) {
+      const TensorEntry* same = (*plain)->find(entry.name);
+      ASSERT_NE(same, nullptr) << entry.name;
+      const auto got = (*plain)->read_f32(*same), want = (*wanted)->read_f32(entry);
+      ASSERT_TRUE(got && want) << entry.name << " " << (got ? "" : sentence(got.error()));
+      EXPECT_EQ(*got, *want) << entry.name;
+      std::vector<float> piece(got->size() / 2);
+      ASSERT_TRUE((*plain)->read_f32_range(*same, got->size() - piece.size(), piece));
+      EXPECT_TRUE(std::equal(piece.begin(), piece.end(), got->end() - static_cast<std::ptrdiff_t>(piece.size()))) << entry.name;
+    }
+  }
+  EXPECT_EQ(folders, 4);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Layout, testing::ValuesIn(layouts()), [](const auto& info) { return info.param; });
 
 /// What a changed file is refused with when it is opened or read; empty if it is not.

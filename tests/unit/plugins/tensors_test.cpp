@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "engine/io/npy.h"
+#include "engine/io/quantised.h"
 #include "engine/io/safetensors.h"
 #include "engine/model/build.h"
 #include "engine/model/spec.h"
@@ -195,6 +196,35 @@ TEST_F(Tensors, OtherNamesArePairedByPartAndTheHeadThatChangedIsFirst) {
   EXPECT_EQ(metric_named(*report, "identical"), metric_named(*report, "tensors compared") - 1);
   EXPECT_EQ(words(table_named(*report, "heads").rows[0][0]), "2.3");
   EXPECT_EQ(number(table_named(*report, "heads").rows[1][1]), 0);
+}
+
+/// Codes say nothing beside floats: the matrices that they stand for are compared.
+TEST_F(Tensors, AQuantisedCheckpointIsComparedByItsDequantisedMatrices) {
+  const fs::path layout = VITRINE_SOURCE_DIR "/tests/golden/files/quantised/gptq4_order";
+  const std::string name = "model.layers.0.self_attn.k_proj.weight";
+  const auto dequantised = open_checkpoint(layout / "dequantised.safetensors");
+  ASSERT_TRUE(dequantised) << sentence(dequantised.error());
+  Values values = of(**dequantised);
+  auto& moved = values.at(name).second;
+  const std::vector<float> exact = moved;
+  for (std::size_t i = 0; i < moved.size(); ++i) moved[i] += 0.001F * static_cast<float>(i % 7);
+  const QuantisationError wanted = error_between(moved, exact);
+  const auto report = analyse(open(write("float.safetensors", values)), "checkpoint_diff", {{"against", layout.string()}}, {});
+  ASSERT_TRUE(report) << sentence(report.error());
+  const auto& row = table_named(*report, "tensors").rows.at(0);
+  EXPECT_EQ(words(row[0]), name);
+  EXPECT_NEAR(number(row[1]), wanted.relative, 1e-6);
+  EXPECT_NEAR(number(row[2]), wanted.max_abs, 1e-6);
+  EXPECT_NEAR(number(row[3]), wanted.rms, 1e-6);
+}
+
+TEST_F(Tensors, OfComplexNumbersTheMagnitudesAreShownOrThePartThatIsNamed) {
+  const auto model = open(VITRINE_SOURCE_DIR "/tests/golden/number_formats/complex.pt");
+  const auto whole = analyse(model, "tensor", {{"name", "c64"}}, {}), real = analyse(model, "tensor", {{"name", "c64.real"}}, {});
+  ASSERT_TRUE(whole && real) << sentence(whole.error());
+  EXPECT_EQ(metric_named(*whole, "min"), 0);
+  EXPECT_NEAR(metric_named(*whole, "max"), 65504, 0.01);
+  EXPECT_EQ(metric_named(*real, "min"), -3);
 }
 
 TEST_F(Tensors, WhatIsInOneOnlyOrOfAnotherShapeIsListed) {

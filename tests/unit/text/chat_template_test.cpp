@@ -219,6 +219,17 @@ TEST_F(ChatTemplateFiles, OfAWrongTypeAreRefused) {
   EXPECT_TRUE(open_chat_templates(folder_)->templates.empty());
 }
 
+TEST(ChatTemplates, OfABadAnswerAreRefusedOrNone) {
+  for (const json& none : {json(), json::array(), json::object(), json{{"templates", nullptr}}, json{{"tokens", 3}}})
+    EXPECT_TRUE(chat_templates_from_json(none)->templates.empty()) << none;
+  for (const json& bad : {json{{"templates", 3}}, json{{"templates", {3}}}, json{{"templates", {{{"name", "a"}}}}}, json{{"templates", {{{"name", 1}, {"template", "x"}}}}}})
+    EXPECT_FALSE(chat_templates_from_json(bad)) << bad;
+  json many = json::array();
+  for (int i = 0; i < 40; ++i) many.push_back({{"name", std::to_string(i)}, {"template", "x"}});
+  EXPECT_EQ(chat_templates_from_json({{"templates", many}}).error().message, "has more than 32 chat templates");
+  EXPECT_EQ(chat_templates_from_json({{"templates", std::string(5 << 20, 'x')}}).error().code, ErrorCode::FileLimit);
+}
+
 TEST(ChatTemplates, ComeFromGgufMetadata) {
   const json metadata = {{"tokenizer.chat_template", "{{ bos_token }}{{ messages[0].role }}"}, {"tokenizer.chat_template.rag", "rag"},
                          {"tokenizer.ggml.tokens", {"<unk>", "<s>"}}, {"tokenizer.ggml.bos_token_id", 1U}, {"tokenizer.ggml.eos_token_id", 9U}};
