@@ -102,7 +102,7 @@ def main(root, objects, reasons, missed):
     print("  reached        of  missed  reason  file")
     total = collections.Counter()
     with open(missed, "w", encoding="utf-8") as out:
-        for name in sorted(counts):
+        for name in sorted(name for name in counts if counts[name]):
             lines = counts[name]
             left = sorted(line for line, count in lines.items() if count == 0)
             unexplained = [line for line in left if (name, line) not in explained]

@@ -69,6 +69,9 @@ TEST_F(Limits, AFileThatCannotBeMappedIsSaidToBeTooLarge) {
 }
 
 TEST_F(Limits, AMatrixThatDoesNotFitSaysWhatItNeeds) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer ends a process that finds no memory";
+#endif
   const std::string header = R"({"a.weight":{"dtype":"I8","shape":[16384,16384],"data_offsets":[0,268435456]},)"
                              R"("a.weight_scale":{"dtype":"F32","shape":[1],"data_offsets":[268435456,268435460]}})";
   const auto file = open_checkpoint(hollow(header, 268435460));

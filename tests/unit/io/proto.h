@@ -37,7 +37,7 @@ struct Proto {
  private:
   void tag(int number, unsigned wire) { put(static_cast<std::uint64_t>(number) << 3 | wire); }
   void put(std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7) bytes.push_back(static_cast<char>(value & 0x7F | 0x80));
+    for (; value >= 0x80; value >>= 7) bytes.push_back(static_cast<char>((value & 0x7F) | 0x80));
     bytes.push_back(static_cast<char>(value));
   }
   template <class T>
