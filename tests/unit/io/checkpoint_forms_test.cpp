@@ -197,5 +197,16 @@ TEST(ReadNpy, RefusesComplexNumbers) {
   EXPECT_EQ(array.error().message, "complex npy values are not read");
 }
 
+TEST(Safetensors, HaveShapesOfAtMostSixtyFourSizes) {
+  const test::TemporaryFolder folder;
+  const std::string header = json{{"w", {{"dtype", "F32"}, {"shape", std::vector<int>(65, 1)}, {"data_offsets", {0, 4}}}}}.dump();
+  const std::uint64_t length = header.size();
+  std::ofstream(folder.path() / "w.safetensors", std::ios::binary)
+      << std::string(reinterpret_cast<const char*>(&length), 8) << header << std::string(4, '\0');
+  const auto file = open_checkpoint(folder.path() / "w.safetensors");
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().message, "shape of 'w' has 65 dimensions, at most 64 are read (rank)");
+}
+
 }  // namespace
 }  // namespace vitrine::engine

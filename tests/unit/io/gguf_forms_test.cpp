@@ -151,5 +151,33 @@ TEST_F(GgufForms, PartsMustBeWhatTheirNamesSay) {
   EXPECT_NE(std::find(warnings.begin(), warnings.end(), "split.tensors.count is 7, the parts hold 2"), warnings.end());
 }
 
+std::string refusal(const Result<std::shared_ptr<const Checkpoint>>& file) { return file ? "opened" : file.error().message; }
+
+TEST_F(GgufForms, HyperparametersThatContradictEachOtherAreRefused) {
+  const auto u32 = [](Gguf file, const char* key, std::uint32_t value) { return file.put(key, kU32, value); };
+  const Gguf heads = u32(llama(), "llama.attention.head_count", 4);
+  EXPECT_EQ(refusal(open(u32(heads, "llama.attention.head_count_kv", 8).bytes())), "llama.attention.head_count_kv 8 is more than head_count 4");
+  EXPECT_EQ(refusal(open(u32(heads, "llama.rope.dimension_count", 32).bytes())), "llama.rope.dimension_count 32 is more than the 16 of a head");
+  EXPECT_EQ(refusal(open(llama().tensor("token_embd.weight", 0, 32, std::string(128, '\0')).bytes())),
+            "token_embd.weight is 32 wide, llama.embedding_length says 64");
+  EXPECT_EQ(refusal(open(Gguf().put(std::string(4097, 'k'), kU32, std::uint32_t{1}).bytes())),
+            "metadata key has a length of 4097 bytes, at most 4096 are read");
+  const auto endless = open(u32(llama(), "llama.context_length", 0).bytes());
+  ASSERT_TRUE(endless);
+  const auto& warnings = (*endless)->warnings();
+  EXPECT_NE(std::find(warnings.begin(), warnings.end(), "llama.context_length is 0: the length limit is unknown"), warnings.end());
+}
+
+TEST_F(GgufForms, ByteTokensAreWrittenInHexadecimal) {
+  Gguf file = Gguf().put("tokenizer.ggml.model", kText, "llama");
+  file.pairs += 2;
+  file.metadata += text("tokenizer.ggml.tokens") + packed({kArray, kText}) + packed<std::uint64_t>({4}) + text("<0x0A>") + text("<0xfF>") + text("<0xG0>") + text("0x00");
+  file.metadata += text("tokenizer.ggml.token_type") + packed({kArray, kU32}) + packed<std::uint64_t>({4}) + packed<std::uint32_t>({6, 6, 6, 6});
+  const auto opened = open(file.bytes());
+  ASSERT_TRUE(opened) << sentence(opened.error());
+  const auto& warnings = (*opened)->warnings();
+  EXPECT_NE(std::find(warnings.begin(), warnings.end(), "2 byte tokens are not written <0x00> to <0xFF>"), warnings.end());
+}
+
 }  // namespace
 }  // namespace vitrine::engine

@@ -297,5 +297,34 @@ TEST(ImagePreprocess, KnowsPillowsNumbersOfFilters) {
   EXPECT_EQ(sized->shortest_edge, 100);
 }
 
+TEST(DecodeJpeg, HasALimitOnItsScans) {
+  const std::string file = test::read_text(VITRINE_SOURCE_DIR "/tests/fuzz/seeds/jpeg/jpeg_progressive.jpg");
+  const std::size_t last = file.rfind("\xFF\xDA");
+  ASSERT_NE(last, std::string::npos);
+  const std::string scan = file.substr(last, file.size() - 2 - last);
+  std::string many = file.substr(0, last);
+  for (int i = 0; i < 2000; ++i) many += scan;
+  const auto image = decode(many + "\xFF\xD9");
+  ASSERT_FALSE(image);
+  EXPECT_NE(image.error().message.find("progressive scans, which is the limit"), std::string::npos) << image.error().message;
+}
+
+TEST(Preprocess, FitsTheLongerSideAndPadsTheOther) {
+  ImagePreprocess how;
+  how.longest_edge = 10;
+  how.filter = Resample::Nearest;
+  how.channels = 1;
+  const auto out = preprocess(kSource, how);
+  ASSERT_TRUE(out) << out.error().message;
+  ASSERT_EQ(out->shown.width, 10);
+  ASSERT_EQ(out->shown.height, 10);
+  for (std::size_t x = 0; x < 10; ++x) {
+    EXPECT_EQ(out->shown.pixels[x], 0) << "the row above the picture";
+    EXPECT_EQ(out->shown.pixels[10 + x], kSource.pixels[x / 2]);
+    EXPECT_EQ(out->shown.pixels[80 + x], kSource.pixels[15 + x / 2]);
+    EXPECT_EQ(out->shown.pixels[90 + x], 0);
+  }
+}
+
 }  // namespace
 }  // namespace vitrine::engine

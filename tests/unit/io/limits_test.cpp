@@ -7,6 +7,7 @@
 
 #include "engine/io/codec.h"
 #include "engine/io/mapped_file.h"
+#include "engine/io/npy.h"
 #include "engine/io/quantised.h"
 #include "golden_files.h"
 #include "proto.h"
@@ -131,6 +132,24 @@ TEST_F(Limits, ZipMembersInflateOnlySoFar) {
   ASSERT_FALSE(file);
   EXPECT_EQ(file.error().code, ErrorCode::FileLimit);
   EXPECT_EQ(file.error().message, "the zip member 'a/data.pkl' inflates to 101711872 bytes, above the limit of 100663296");
+}
+
+TEST_F(Limits, AnArrayThatInflatesALotIsWarnedOf) {
+  const std::string npy = npy_preamble({5'000'000}) + std::string(20'000'000, '\0');
+  std::string packed_npy(1 << 20, '\0');
+  z_stream stream{};
+  ASSERT_EQ(::deflateInit2(&stream, 9, Z_DEFLATED, -MAX_WBITS, 9, Z_DEFAULT_STRATEGY), Z_OK);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(npy.data()));
+  stream.avail_in = static_cast<uInt>(npy.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed_npy.data());
+  stream.avail_out = static_cast<uInt>(packed_npy.size());
+  ASSERT_EQ(::deflate(&stream, Z_FINISH), Z_STREAM_END);
+  packed_npy.resize(stream.total_out);
+  ::deflateEnd(&stream);
+  const auto file = open(zip_of("w.npy", packed_npy, 8, static_cast<std::uint32_t>(npy.size())), "a.npz");
+  ASSERT_TRUE(file) << sentence(file.error());
+  const auto& warnings = (*file)->warnings();
+  EXPECT_TRUE(std::any_of(warnings.begin(), warnings.end(), [](const auto& w) { return w.starts_with("the member 'w.npy' inflates ") && w.ends_with(" bytes"); }));
 }
 
 TEST_F(Limits, ThePickleOfAPytorchArchiveIsSpelledInLowerCase) {

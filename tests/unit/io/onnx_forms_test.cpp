@@ -124,5 +124,26 @@ TEST_F(OnnxForms, SparseTensorsWhoseIndicesDoNotGoWithThemAreRefused) {
   expect_refusal(open(Proto().text(15, sparse(values, three).varint(3, 1ULL << 62).varint(3, 4))), "dims of sparse tensor 's' overflow");
 }
 
+TEST_F(OnnxForms, ShapesHaveAtMostSixtyFourSizes) {
+  Proto deep = tensor("w", kFloat, {});
+  for (int i = 0; i < 65; ++i) deep.varint(1, 1);
+  expect_refusal(with(deep), "tensor 'w' has more than 64 dims", ErrorCode::FileLimit);
+}
+
+TEST_F(OnnxForms, ExternalDataAreAsLongAsTheShapeNeeds) {
+  std::ofstream(folder_.path() / "data.bin") << std::string(8, '\0');
+  Proto outside = tensor("w", kFloat, {3});
+  outside.varint(14, 1).text(13, Proto().text(1, "location").text(2, "data.bin"));
+  expect_refusal(with(outside), "external data of 'w': the length is 8 bytes, dims and type need 12");
+}
+
+TEST_F(OnnxForms, TwoNodesThatWriteTheSameAreWarnedOf) {
+  const Proto node = Proto().text(1, "x").text(2, "y").text(4, "Relu");
+  const auto file = open(Proto().text(11, Proto().text(1, "x")).text(1, node).text(1, node));
+  ASSERT_TRUE(file) << sentence(file.error());
+  const auto& warnings = (*file)->warnings();
+  EXPECT_NE(std::find(warnings.begin(), warnings.end(), "two nodes write 'y': a duplicate output"), warnings.end());
+}
+
 }  // namespace
 }  // namespace vitrine::engine

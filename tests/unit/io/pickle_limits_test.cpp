@@ -31,6 +31,8 @@ TEST(Pickle, HasLimitsThatNoFileMeets) {
   expect_limit(repeated("]0", 1'000'002), "the pickle makes more than the limit of 1000000 nodes");
   expect_limit("]" + repeated("(" + repeated("N", 900'000) + "e", 9), "the lists and dicts of the pickle hold more than the limit of 8 million items");
   expect_limit("cm\nf\n" + repeated(")R", 1001), "calls nested more than the limit of 1000 deep");
+  expect_limit(repeated("N", 1'000'001), "the pickle stack is above the limit of 1000000");
+  expect_limit(")" + repeated("\x85", 1001), "tuples nested more than the limit of 1000 deep");
   expect_limit(repeated("(", 10'001), "more marks on the pickle stack than the limit of 10000");
 }
 
@@ -45,6 +47,25 @@ TEST(Pickle, NamesWhatItHolds) {
   EXPECT_EQ(PickleDocument::describe(PickleKind::Object), "an object");
   EXPECT_EQ(PickleDocument::describe(PickleKind::OrderedDict), "an OrderedDict");
   EXPECT_EQ(PickleDocument::describe(PickleKind::Persistent), "a persistent id");
+}
+
+TEST(Pickle, RefusesALengthBelowZero) {
+  PickleDocument out;
+  const auto status = read("T\xFF\xFF\xFF\xFF", out);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message.rfind("pickle opcode ", 0), 0U);
+  EXPECT_TRUE(status.error().message.ends_with("the length of a string is negative")) << status.error().message;
+}
+
+TEST(Pickle, KeepsTheNamedArgumentsOfAnInstance) {
+  PickleDocument out;
+  const auto status = read("cm\nC\n)}U\1kK\5s\x92.", out);
+  ASSERT_TRUE(status) << sentence(status.error());
+  const PickleNode& object = out[out.root];
+  ASSERT_EQ(object.kind, PickleKind::Object);
+  EXPECT_EQ(out.global_name(object.items[0]), "m.C");
+  ASSERT_EQ(out.parts[object.parts].states.size(), 1U);
+  EXPECT_EQ(out[out.parts[object.parts].states[0]].kind, PickleKind::Dict);
 }
 
 /// An old PyTorch file of float32 storages, pickle by pickle.
@@ -96,6 +117,40 @@ TEST_F(OldTorchFile, MayNotUnfoldWithoutEnd) {
   ASSERT_FALSE(file);
   EXPECT_EQ(file.error().code, ErrorCode::FileLimit);
   EXPECT_EQ(file.error().message, "the values of the pickle expand to more than the limit of 2000000 nodes");
+}
+
+TEST_F(OldTorchFile, RefusesStoragesAndShapesThatMakeNoTensor) {
+  const auto message = [&](const std::string& value) {
+    const auto file = open("}" + text("w") + value + "s", "](" + text("0") + "e", storage());
+    return file ? "opened" : file.error().message;
+  };
+  const auto mentions = [&](const std::string& value, const std::string& what) {
+    const std::string said = message(value);
+    EXPECT_NE(said.find(what), std::string::npos) << said;
+  };
+  const auto replaced = [&](std::string from, const std::string& what, const std::string& with) { return from.replace(from.find(what), what.size(), with); };
+  const std::string one = tensor("0");
+  mentions("(" + one + replaced(one, "FloatStorage", "DoubleStorage") + "l", "storage '0' is used with two dtypes");
+  mentions("(" + one + replaced(one, text("cpu") + "K\x02", text("cpu") + "K\x03") + "l", "storage '0' is used with two sizes (numel), 2 and 3");
+  mentions(replaced(one, text("cpu") + "K\x02", text("cpu") + "\x8A\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F"), "the size of storage '0', 9223372036854775807 values, overflows");
+  mentions("c__builtin__\nbytearray\nK\x05\x85R", "the argument of bytearray is a size, expected bytes");
+  mentions("ctorch._tensor\n_rebuild_from_type_v2\n)R", "expected a function, a type and arguments for _rebuild_from_type_v2");
+  mentions("ctorch._utils\n_rebuild_tensor_v2\n(NK\0))tR"s, "expected a storage as the first argument of _rebuild_tensor_v2, came None");
+  mentions(tensor("0", "(" + repeated("K\x01", 65) + "t"), "the size of a tensor has 65 dimensions (rank), at most 64 are read");
+  const std::string wide = "ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") + "ctorch\nFloatStorage\n" + text("0") + text("cpu") +
+                           "K\x02NtQK\0J\0\0\0\x10\x85K\0\x85\x89"s + "ccollections\nOrderedDict\n)RtR";
+  mentions(wide, "a tensor of size 268435456 is expanded by stride 0 from 2 values, above the limit of 134217728 elements");
+  const auto encoded = open("}(" + text("w") + one + text("e") + "c_codecs\nencode\n" + text("a") + text("utf8") + "\x86Ru", "](" + text("0") + "e", storage());
+  ASSERT_TRUE(encoded) << sentence(encoded.error());
+  const auto& warnings = (*encoded)->warnings();
+  EXPECT_NE(std::find(warnings.begin(), warnings.end(), "a call of _codecs.encode is not the usual one (latin1): kept as a named node"), warnings.end());
+}
+
+TEST_F(OldTorchFile, HoldsOnlySoManyContainers) {
+  const auto file = open("]q\0("s + repeated("]", 500) + "e0](" + repeated("h\0"s, 500) + "e", "]", "");
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().code, ErrorCode::FileLimit);
+  EXPECT_EQ(file.error().message, "the containers of the pickle expand to more than the limit of 200000");
 }
 
 }  // namespace

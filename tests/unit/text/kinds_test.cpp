@@ -3,6 +3,7 @@
 #include <array>
 #include <fstream>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -266,6 +267,42 @@ TEST(SentencePieceFile, MayKeepItsSpacesAndSaysThatTextsAreNotTurnedBack) {
   EXPECT_EQ(warnings, want);
   ASSERT_TRUE(denormalised(Proto{"\x12"}));
   EXPECT_EQ(warnings, want) << "what is broken may be a table";
+}
+
+TEST(CharacterTokenizer, TakesTheLongestEntryAndLeavesOutTheRest) {
+  const test::TemporaryFolder folder;
+  std::ofstream(folder.path() / "vocab.json") << R"({"<pad>": 0, "0,": 1, "0": 2, "1": 3})";
+  const auto t = open_tokenizer(folder.path());
+  ASSERT_TRUE(t) << sentence(t.error());
+  const auto e = (*t)->encode("0,\u00E910");
+  ASSERT_TRUE(e);
+  std::vector<std::int64_t> ids;
+  for (const Token& token : e->tokens) ids.push_back(token.id);
+  EXPECT_EQ(ids, (std::vector<std::int64_t>{1, 3, 2}));
+  EXPECT_EQ(e->tokens[1].begin, 4);
+}
+
+TEST(UnigramTokenizer, SpellsUnknownCharactersInBytes) {
+  json vocab = scored({"<unk>", "a"});
+  for (int byte = 0; byte < 256; ++byte) vocab.push_back(json::array({fmt::format("<0x{:02X}>", byte), -10.0}));
+  const auto t = from({{"type", "Unigram"}, {"vocab", vocab}, {"unk_id", 0}, {"byte_fallback", true}});
+  ASSERT_TRUE(t) << t.error().message;
+  const auto e = (*t)->encode("a\u00E9");
+  ASSERT_TRUE(e);
+  std::vector<std::int64_t> ids;
+  for (const Token& token : e->tokens) ids.push_back(token.id);
+  EXPECT_EQ(ids, (std::vector<std::int64_t>{1, 2 + 0xC3, 2 + 0xA9}));
+}
+
+TEST(TokenizerFiles, HaveALimitOnALineAndAPiece) {
+  const std::string lines = "[UNK]\n" + std::string(16385, 'a') + "\n";
+  const auto file = MappedFile::copy_of(std::as_bytes(std::span(lines)), "vocab.txt");
+  const auto t = tokenizer_from_vocab_txt(*file, json());
+  ASSERT_FALSE(t);
+  EXPECT_EQ(sentence(t.error()), "vocab.txt: line 2 is 16385 bytes long, the limit is 16384 (byte 6)");
+  const auto model = read(Proto().text(1, piece(std::string(4097, 'a'), 1)).bytes);
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().message, "piece 0 is 4097 bytes long, the limit is 4096");
 }
 
 }  // namespace

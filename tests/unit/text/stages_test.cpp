@@ -187,5 +187,43 @@ TEST(Pattern, KnowsTheSetsAndTheirOpposites) {
   }
 }
 
+TEST(AddedTokens, HaveALimitOnTheirContent) {
+  Added added;
+  const auto tokens = added.read({{{"id", 7}, {"content", std::string(16385, 'a')}}});
+  ASSERT_FALSE(tokens);
+  EXPECT_EQ(tokens.error().message, "the added token with id 7 has 16385 bytes of content, the limit is 16384");
+}
+
+TEST(Decoder, ByteFallbackGivesAMarkForEachByteOfWhatIsNoText) {
+  const auto d = Decoder::from_json({{"type", "ByteFallback"}}, {});
+  ASSERT_TRUE(d) << d.error().message;
+  EXPECT_EQ(d->apply({"a", "<0xC3>", "<0xA9>", "b"}), "a\u00E9b");
+  EXPECT_EQ(d->apply({"<0xC3>", "<0x28>"}), "\uFFFD\uFFFD");
+}
+
+/// A double array of the one key 'a', which becomes "qq".
+TEST(Normalizer, AppliesAPrecompiledTable) {
+  std::string bytes;
+  const auto put = [&](std::uint32_t v) {
+    for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<char>(v >> (8 * i) & 0xFF));
+  };
+  put(4 * 256);
+  for (std::uint32_t i = 0; i < 256; ++i) put(i == 0 ? 1U << 10 : i == (1U ^ 'a') ? 'a' | 1U << 8 | 2U << 10 : i == (1U ^ 'a' ^ 2U) ? 1U << 31 : 0);
+  bytes += std::string("qq\0", 3);
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string encoded;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 3; ++k) group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+    for (std::size_t k = 0; k < 4; ++k) encoded += i + k > bytes.size() ? '=' : digits[group >> (18 - 6 * k) & 63];
+  }
+  const auto n = Normalizer::from_json({{"type", "Precompiled"}, {"precompiled_charsmap", encoded}});
+  ASSERT_TRUE(n) << n.error().message;
+  const MappedText out = n->apply(MappedText::of("bab"));
+  EXPECT_EQ(out.text, "bqqb");
+  EXPECT_EQ(out.span(1, 3).begin, 1U);
+  EXPECT_EQ(out.span(1, 3).end, 2U);
+}
+
 }  // namespace
 }  // namespace vitrine::engine::text
