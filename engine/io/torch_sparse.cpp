@@ -31,12 +31,20 @@ class Densifier {
       : tensor_(tensor), sparse_(*tensor.sparse), storage_(storage), file_(file), width_(tensor.codec->block_bytes) {}
 
   Result<DenseTensor> run(std::uint64_t& room) {
+    DenseTensor out;
+    // A file can name the same parts many times.
+    std::uint64_t parts = product(sparse_.values.shape) * width_;
+    for (const TorchTensor& part : sparse_.indices) parts += product(part.shape) * part.codec->block_bytes;
+    if (parts > room) {
+      out.no_values = fmt::format("the sparse tensors of the file together take more than the limit to put their zeros in, {} bytes are left", room);
+      return out;
+    }
+    room -= parts;
     for (const TorchTensor& part : sparse_.indices) {
       VITRINE_TRY(Indices read, indices_of(part));
       indices_.push_back(std::move(read));
     }
     VITRINE_CHECK(sparse_.layout == "coo" ? check_coo() : check_compressed());
-    DenseTensor out;
     const auto bytes = checked_mul(product(tensor_.shape), width_);
     if (!bytes || *bytes > room)
       out.no_values = fmt::format("a sparse tensor of {} values in its shape would take {} bytes with its zeros, the limit is {}",

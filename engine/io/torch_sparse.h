@@ -26,7 +26,8 @@ struct DenseTensor {
 };
 
 /// Checks the indices of a sparse tensor and puts its values where they say. Values of the same place are summed.
-/// @param room  bytes that dense tensors may still take; what is made goes off. One that is larger has no values
+/// @param room  bytes that dense tensors and their parts may still take; what is read and made goes off. One that is larger
+///              has no values
 /// @error FileFormat with the byte: indices outside of the shape, not in order, or of another number than the values
 /// @cost  O(indices + dense values)
 /// @source torch.sparse: "coo", "csr", "csc", "bsr" and "bsc" layouts of PyTorch 2

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/io/checkpoint.h"
+#include "engine/io/torch_sparse.h"
 
 namespace vitrine::engine {
 namespace {
@@ -54,6 +55,33 @@ TEST(SparseTorch, WithoutRoomForItsZerosIsListedAlone) {
   ASSERT_FALSE(values);
   EXPECT_NE(values.error().message.find("would take 40000000000 bytes with its zeros"), std::string::npos) << values.error().message;
   EXPECT_TRUE((*opened)->read_f32(*(*opened)->find("plain")));
+}
+
+/// Many names for one sparse tensor cost what many tensors would: a limit of the file, not of each.
+TEST(SparseTorch, ThatShareTheirPartsShareTheLimitAsWell) {
+  TorchTensor tensor;
+  tensor.codec = torch_codec("float32");
+  tensor.shape = {4};
+  auto sparse = std::make_shared<TorchSparse>();
+  sparse->layout = "coo";
+  sparse->values = tensor;
+  sparse->values.shape = {2};
+  sparse->indices = {tensor};
+  sparse->indices[0].codec = torch_codec("int64");
+  sparse->indices[0].shape = {1, 2};
+  tensor.sparse = sparse;
+  const std::vector<std::byte> bytes(16);
+  std::uint64_t room = 100;
+  const auto open = [&] { return dense_of(tensor, [&](std::size_t) { return Result<StorageBytes>(StorageBytes{bytes, 0, false}); }, room, "f"); };
+  for (const std::uint64_t left : {60U, 20U}) {
+    const auto dense = open();
+    ASSERT_TRUE(dense && dense->bytes);
+    EXPECT_EQ(room, left);
+  }
+  const auto none = open();
+  ASSERT_TRUE(none);
+  EXPECT_FALSE(none->bytes);
+  EXPECT_NE(none->no_values.find("20 bytes are left"), std::string::npos) << none->no_values;
 }
 
 struct Bad {
