@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/io/json.h"
+#include "engine/io/quantised_parts.h"
 #include "golden_files.h"
 
 namespace vitrine::engine {
@@ -350,6 +351,38 @@ TEST(QuantisedMatrix, ShowsItsErrorWhereTheFloatMatrixIsBeside) {
     EXPECT_NEAR(error->max_abs, 0.25, 1e-6);
   }
   EXPECT_EQ(with_reference, 1U);
+}
+
+/// Of a PyTorch file only the names of the types change.
+TEST(SafetensorsTypes, AreTheFileInEverythingElse) {
+  const auto file = open_checkpoint(test::golden_files() / "valid/torch/views.pt");
+  ASSERT_TRUE(file) << sentence(file.error());
+  const auto renamed = quantised::with_safetensors_types(*file);
+  EXPECT_EQ(renamed->format(), (*file)->format());
+  EXPECT_EQ(renamed->files(), (*file)->files());
+  EXPECT_EQ(renamed->metadata(), (*file)->metadata());
+  EXPECT_EQ(renamed->warnings(), (*file)->warnings());
+  std::size_t plain = 0, views = 0;
+  for (const TensorEntry& entry : renamed->tensors()) {
+    const TensorEntry* before = (*file)->find(entry.name);
+    ASSERT_NE(before, nullptr);
+    EXPECT_EQ(before->dtype, "float32");
+    EXPECT_EQ(entry.dtype, "F32");
+    std::vector<float> values(static_cast<std::size_t>(entry.numel()));
+    ASSERT_TRUE(renamed->read_f32_into(entry, values));
+    EXPECT_EQ(values, *(*file)->read_f32(*before));
+    const auto stored = renamed->bytes(entry);
+    if (stored) {
+      ++plain;
+      EXPECT_EQ(stored->size(), values.size() * 4);
+      EXPECT_EQ(std::memcmp(stored->data(), values.data(), stored->size()), 0) << "the bytes are the values, one behind the other";
+    } else {
+      ++views;
+      EXPECT_EQ(stored.error().message, "'" + entry.name + "' holds codes as a view, sparse or in the other byte order");
+    }
+  }
+  EXPECT_GT(plain, 0U);
+  EXPECT_GT(views, 0U);
 }
 
 }  // namespace
