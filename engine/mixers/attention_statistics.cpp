@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <string>
 
@@ -22,10 +23,13 @@ constexpr int kMostTop = 64;
 class Leaders {
  public:
   explicit Leaders(int k) : k_(k) {}
-  void clear() { count_ = 0; }
+  void clear() { count_ = 0, floor_ = 0; }
+  bool wants_maxima() const { return count_ == 0 && k_ > 1; }
   /// @param largest of the n weights p, which belong to keys from col0 on
-  void offer(const float* p, float largest, std::int64_t col0, std::int64_t n) {
+  /// @param maxima  of disjoint groups of these weights: k weights are not below the kth largest of them
+  void offer(const float* p, float largest, std::int64_t col0, std::int64_t n, const std::array<float, kPanelKeys>& maxima) {
     if (k_ == 0 || !(largest > bar())) return;
+    if (wants_maxima()) raise_floor(maxima);
     std::uint32_t which = 0;
     for (std::int64_t j = score_kernels().next_above(p, 0, n, bar(), &which); j < n; j = score_kernels().next_above(p, j + kLanes, n, bar(), &which))
       for (; which != 0; which &= which - 1) {
@@ -38,7 +42,13 @@ class Leaders {
   std::int32_t key(int i) const { return keys_[static_cast<std::size_t>(i)]; }
 
  private:
-  float bar() const { return count_ < k_ ? 0.0F : weights_[static_cast<std::size_t>(k_ - 1)]; }
+  void raise_floor(std::array<float, kPanelKeys> maxima) {
+    if (k_ > static_cast<int>(maxima.size())) return;
+    const auto kth = maxima.begin() + k_ - 1;
+    std::nth_element(maxima.begin(), kth, maxima.end(), std::greater<>());
+    floor_ = *kth > 0 ? std::nextafter(*kth, 0.0F) : 0.0F;
+  }
+  float bar() const { return count_ < k_ ? floor_ : weights_[static_cast<std::size_t>(k_ - 1)]; }
   void insert(float p, std::int32_t key) {
     auto at = static_cast<std::size_t>(count_ < k_ ? count_++ : k_ - 1);
     for (; at > 0 && weights_[at - 1] < p; --at) weights_[at] = weights_[at - 1], keys_[at] = keys_[at - 1];
@@ -46,6 +56,7 @@ class Leaders {
     keys_[at] = key;
   }
   int k_, count_ = 0;
+  float floor_ = 0;
   std::array<float, kMostTop> weights_{};
   std::array<std::int32_t, kMostTop> keys_{};
 };
@@ -92,14 +103,16 @@ class Collector {
 
   void add_block(const ScoreBlock& block, std::int64_t row0, std::vector<float>& sums, std::vector<Leaders>& leaders, Slice& slice) const {
     std::array<float, 1024> own;
+    std::array<float, kPanelKeys> maxima{};
     for (std::int64_t r = 0; r < block.rows; ++r) {
       const std::int64_t row = block.row0 + r;
       const auto at = static_cast<std::size_t>(row - row0);
       float* s = block.scores + r * block.stride;
       const RowSums row_sums{.lse = head_.lse[row], .distance = geometry_.distances(row, block.col0, block.cols, block.padded, own.data()),
                              .sets = sets_.data() + block.col0, .n_sets = request_.key_sets.size(), .set_stride = set_stride_,
-                             .sums = sums.data() + at * sums_of_row()};
-      leaders[at].offer(s, score_kernels().probabilities(s, block.padded, row_sums), block.col0, block.padded);
+                             .sums = sums.data() + at * sums_of_row(), .maxima = leaders[at].wants_maxima() ? maxima.data() : nullptr};
+      const float largest = score_kernels().probabilities(s, block.padded, row_sums);
+      leaders[at].offer(s, largest, block.col0, block.padded, maxima);
       if (request_.profile)
         geometry_.runs(row, block.col0, block.cols, [&](std::int64_t first, std::int64_t n, std::size_t cell) {
           score_kernels().add(s + first, n, slice.profile.data() + cell);

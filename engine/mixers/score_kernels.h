@@ -19,6 +19,7 @@ struct RowSums {
   const float* sets = nullptr;         ///< [set][key] weights of the block's keys
   std::size_t n_sets = 0, set_stride = 0;
   float* sums = nullptr;               ///< [entropy, distance, sets...][kLanes], added to
+  float* maxima = nullptr;             ///< [kPanelKeys] largest probability of as many disjoint groups of keys, 0 of no group
 };
 
 /// Kernels for the processor at hand (AVX-512, AVX2, SSE4, NEON, ...), chosen once. All lengths in floats.
@@ -27,7 +28,7 @@ struct ScoreKernels {
   void (*scores)(const float* q, const float* panels, std::int64_t n_panels, std::int64_t d, float* out, std::int64_t stride);
   /// s = cap tanh(s / cap).
   void (*soft_cap)(float* s, std::int64_t n, float cap);
-  /// Scores to probabilities exp(s - lse) in place, with sums; n is a multiple of kLanes. Returns the largest probability.
+  /// Scores to probabilities exp(s - lse) in place, with sums; n is a multiple of kPanelKeys. Returns the largest probability.
   float (*probabilities)(float* s, std::int64_t n, const RowSums& row);
   /// First group of kLanes values at or after `from` (a multiple of kLanes) with one above the bar, n if none; bit i of `which`
   /// says whether value i of the group is.
