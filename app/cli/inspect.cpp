@@ -195,7 +195,9 @@ std::string list_text(const char* what, const std::vector<std::string>& names) {
 /// @param model the same weights opened for their tensors, with what keeps them from running; nullptr: no weights
 int inspect_file(Context& context, const InspectOptions& options, const engine::FileIdentity& identity, const engine::Model* model,
                  const Stopwatch& watch) {
-  for (const std::string& warning : identity.warnings) context.note("vitrine: " + options.path + ": " + warning);
+  const std::vector<std::string> said = model ? model->checkpoint().warnings() : std::vector<std::string>{};
+  for (const std::string& warning : identity.warnings)
+    if (std::ranges::find(said, warning) == said.end()) context.note("vitrine: " + options.path + ": " + warning);
   json result = {{"kind", kind_name(identity.kind)}, {"format", identity.format}, {"sentence", identity.sentence},
                  {"details", identity.details}, {"warnings", identity.warnings}};
   if (identity.checkpoint) result["tensors"] = tensors_json(identity.tensors, identity.checkpoint.get(), false);
