@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -14,6 +15,23 @@
 
 namespace vitrine::engine {
 
+/// A text that many hold and that is there once: the path in each of a million tensors.
+class SharedText {
+ public:
+  SharedText() = default;
+  SharedText(std::string text) : text_(std::make_shared<const std::string>(std::move(text))) {}   // NOLINT: stands for a string
+  SharedText(const char* text) : SharedText(std::string(text)) {}                                 // NOLINT
+  operator const std::string&() const { return get(); }                                           // NOLINT
+  [[nodiscard]] const std::string& get() const {
+    static const std::string kEmpty;
+    return text_ ? *text_ : kEmpty;
+  }
+  friend bool operator==(const SharedText& a, const SharedText& b) { return a.text_ == b.text_ || a.get() == b.get(); }
+
+ private:
+  std::shared_ptr<const std::string> text_;
+};
+
 /// One tensor of a file: where its bytes are and what they mean.
 struct TensorEntry {
   std::string name;
@@ -21,7 +39,7 @@ struct TensorEntry {
   std::vector<std::int64_t> shape;   ///< row-major, slowest axis first, whatever the format's order
   std::uint64_t offset = 0;          ///< of the first byte, in `file`
   std::uint64_t bytes = 0;           ///< stored bytes; of a strided view, from its first value to its last
-  std::string file;                  ///< path of the file that holds the bytes
+  SharedText file;                   ///< path of the file that holds the bytes
 
   [[nodiscard]] std::int64_t numel() const {
     std::int64_t n = 1;

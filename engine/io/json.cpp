@@ -16,25 +16,79 @@ using nlohmann::json;
 
 constexpr std::size_t kSpareBytes = std::size_t{192} << 20;
 
+/// How many of the bytes from `at` on stand for themselves in a string, whether or not they are UTF-8.
+std::size_t plain_length(std::string_view text, std::size_t at) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x8080808080808080;
+  const std::size_t begin = at;
+  for (; text.size() - at >= 8; at += 8) {
+    const auto eight = load_le<std::uint64_t>(text.data() + at);
+    const std::uint64_t quote = eight ^ (kOnes * '"'), slash = eight ^ (kOnes * '\\');
+    // The high bit of a byte is set if it is a quote, a back slash or below 0x20; of later ones it may be as well.
+    if ((((quote - kOnes) & ~quote) | ((slash - kOnes) & ~slash) | ((eight - kOnes * 0x20) & ~eight)) & kHigh) break;
+  }
+  while (at < text.size() && text[at] != '"' && text[at] != '\\' && static_cast<unsigned char>(text[at]) >= 0x20) ++at;
+  return at - begin;
+}
+
+/// Why the text cannot be JSON at all.
+std::optional<Error> wrong_encoding(std::string_view text, const std::string& file_name) {
+  const auto wrong = [&](const char* why) { return Error{ErrorCode::FileFormat, why, file_name, 0, {}}; };
+  if (text.empty()) return wrong("expected JSON, the file is empty");
+  if (text.starts_with("\xEF\xBB\xBF")) return wrong("expected JSON, came a byte order mark (BOM) before it");
+  const bool wide = text.size() > 1 && (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF") ||
+                                        (text[0] == '\0') != (text[1] == '\0'));
+  if (wide) return wrong("expected JSON in UTF-8, came UTF-16 or UTF-32 text");
+  return std::nullopt;
+}
+
 /// Recursive descent with a depth bound; `problem_` holds the first thing that went wrong.
 class JsonParser {
  public:
   JsonParser(std::string_view text, const std::string& file, std::size_t max_depth)
       : text_(text), file_(file), max_depth_(max_depth), budget_(text.size() + kSpareBytes) {}
 
+  /// Goes to the next member of the object that the text is, behind its colon.
+  Result<bool> member(std::string& name, std::size_t& name_at) {
+    skip_space();
+    if (members_ == 0) {
+      if (!next_is('{')) return told(expected("a JSON object"));
+      ++at_;
+      skip_space();
+    }
+    bool more = !next_is('}');
+    if (members_++ > 0 && more) {
+      if (!next_is(',')) return told(expected("',' or '}'"));
+      ++at_;
+      skip_space();
+    }
+    name_at = at_;
+    if (more) return told(key(name));
+    ++at_;
+    return told(!at_end());
+  }
+  Result<json> member_value() {
+    budget_ = text_.size() + kSpareBytes;   // the one before is the caller's
+    json out;
+    if (!value(out, 1)) return tl::unexpected(std::move(problem_));
+    return out;
+  }
+  [[nodiscard]] std::string_view rest() const { return text_.substr(at_); }
+  void skip(std::size_t bytes) { at_ += std::min(bytes, text_.size() - at_); }
+
   Result<json> parse() {
     json root;
     skip_space();
-    if (!value(root, 0)) return tl::unexpected(std::move(problem_));
-    skip_space();
-    if (at_ < text_.size()) {
-      refuse(fmt::format("expected the end of the JSON text, came {} after the end of the value", here()));
-      return tl::unexpected(std::move(problem_));
-    }
+    if (!value(root, 0) || !at_end()) return tl::unexpected(std::move(problem_));
     return root;
   }
 
  private:
+  Result<bool> told(bool whether) { return problem_.message.empty() ? Result<bool>(whether) : fail(std::move(problem_)); }
+  bool at_end() {
+    skip_space();
+    return at_ >= text_.size() ||
+           refuse(fmt::format("expected the end of the JSON text, came {} after the end of the value", here()));
+  }
   bool refuse(std::string message, ErrorCode code = ErrorCode::FileFormat) {
     problem_ = Error{code, std::move(message), file_, at_, {}};
     return false;
@@ -96,27 +150,33 @@ class JsonParser {
     if (next_is('}')) return ++at_, true;
     while (true) {
       skip_space();
-      const std::size_t key_at = at_;
-      std::string key;
-      if (!next_is('"')) return expected("a key in double quotes");
-      if (!string(key)) return false;
-      skip_space();
-      if (!next_is(':')) return expected("':' after a key");
-      ++at_;
-      skip_space();
-      if (!spend(112 + key.size())) return false;
+      const std::size_t name_at = at_;
+      std::string name;
+      if (!key(name) || !spend(112 + name.size())) return false;
       json member;
       if (!value(member, depth)) return false;
-      const std::string shown = printable(key);
-      if (!members.emplace(std::move(key), std::move(member)).second) {
-        at_ = key_at;
-        return refuse(fmt::format("duplicate key: '{}' stands twice in one JSON object", shown));
+      const std::string shown = printable(name);
+      if (!members.emplace(std::move(name), std::move(member)).second) {
+        at_ = name_at;
+        return refuse(duplicate_key(shown));
       }
       skip_space();
       if (next_is('}')) return ++at_, true;
       if (!next_is(',')) return expected("',' or '}'");
       ++at_;
     }
+  }
+
+  /// A key and its colon.
+  bool key(std::string& name) {
+    name.clear();
+    if (!next_is('"')) return expected("a key in double quotes");
+    if (!string(name)) return false;
+    skip_space();
+    if (!next_is(':')) return expected("':' after a key");
+    ++at_;
+    skip_space();
+    return true;
   }
 
   bool array(json& out, std::size_t depth) {
@@ -143,9 +203,7 @@ class JsonParser {
     ++at_;
     while (at_ < text_.size()) {
       const std::size_t begin = at_;
-      while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' &&
-             static_cast<unsigned char>(text_[at_]) >= 0x20)
-        ++at_;
+      at_ += plain_length(text_, at_);
       const std::string_view part = text_.substr(begin, at_ - begin);
       if (const auto bad = first_bad_utf8(part)) {
         at_ = begin + *bad;
@@ -264,19 +322,42 @@ class JsonParser {
   std::string_view text_;
   const std::string& file_;
   std::size_t max_depth_, budget_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0, members_ = 0;
   Error problem_;
 };
 
 }  // namespace
 
+std::string duplicate_key(std::string_view shown) {
+  return fmt::format("duplicate key: '{}' stands twice in one JSON object", shown);
+}
+
+struct JsonMembers::State {
+  State(std::string_view text, const std::string& name)
+      : file_name(name), encoding(wrong_encoding(text, file_name)), parser(text, file_name, kJsonDepth) {}
+  std::string file_name;
+  std::optional<Error> encoding;
+  JsonParser parser;
+  std::string key;
+  std::size_t key_at = 0;
+};
+
+JsonMembers::JsonMembers(std::string_view text, const std::string& file_name)
+    : state_(std::make_unique<State>(text, file_name)) {}
+JsonMembers::~JsonMembers() = default;
+
+Result<bool> JsonMembers::next() {
+  if (state_->encoding) return fail(*state_->encoding);
+  return state_->parser.member(state_->key, state_->key_at);
+}
+const std::string& JsonMembers::key() const { return state_->key; }
+std::size_t JsonMembers::key_at() const { return state_->key_at; }
+std::string_view JsonMembers::rest() const { return state_->parser.rest(); }
+void JsonMembers::skip(std::size_t bytes) { state_->parser.skip(bytes); }
+Result<json> JsonMembers::value() { return state_->parser.member_value(); }
+
 Result<json> parse_json(std::string_view text, const std::string& file_name, std::size_t max_depth) {
-  if (text.empty()) return fail_file(ErrorCode::FileFormat, file_name, "expected JSON, the file is empty", 0);
-  if (text.starts_with("\xEF\xBB\xBF"))
-    return fail_file(ErrorCode::FileFormat, file_name, "expected JSON, came a byte order mark (BOM) before it", 0);
-  const bool wide = text.size() > 1 && (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF") ||
-                                        (text[0] == '\0') != (text[1] == '\0'));
-  if (wide) return fail_file(ErrorCode::FileFormat, file_name, "expected JSON in UTF-8, came UTF-16 or UTF-32 text", 0);
+  if (auto wrong = wrong_encoding(text, file_name)) return fail(std::move(*wrong));
   return JsonParser(text, file_name, max_depth).parse();
 }
 

@@ -45,9 +45,20 @@ void decode_strided(const TensorEntry& entry, const TensorSource& source, const 
 
 }  // namespace
 
+std::optional<std::size_t> MappedCheckpoint::number_of(std::string_view name) const {
+  return index_.find(name, [this](std::size_t number) -> const std::string& { return tensors_[number].name; });
+}
+
+void MappedCheckpoint::reserve(std::size_t tensors) {
+  tensors_.reserve(tensors);
+  sources_.reserve(tensors);
+  index_.reserve(tensors);
+}
+
 Status MappedCheckpoint::add(TensorEntry entry, TensorSource source) {
   ask_memory();
-  if (!index_.emplace(entry.name, tensors_.size()).second)
+  const auto name_of = [this](std::size_t number) -> const std::string& { return tensors_[number].name; };
+  if (!index_.add(entry.name, name_of))
     return fail_file(ErrorCode::FileFormat, entry.file,
                      fmt::format("duplicate: the tensor '{}' stands twice", printable(entry.name)), entry.offset);
   tensors_.push_back(std::move(entry));
@@ -56,23 +67,22 @@ Status MappedCheckpoint::add(TensorEntry entry, TensorSource source) {
 }
 
 void MappedCheckpoint::add_transposed(const std::string& alias, const std::string& target) {
-  const auto found = index_.find(target);
-  if (found == index_.end() || index_.contains(alias)) return;
-  TensorEntry entry = tensors_[found->second];
+  const auto found = number_of(target);
+  if (!found || number_of(alias)) return;
+  TensorEntry entry = tensors_[*found];
   if (entry.shape.size() != 2) return;
   entry.name = alias;
   std::swap(entry.shape[0], entry.shape[1]);
-  transposed_.emplace(alias, Transposed{std::move(entry), found->second});
+  transposed_.emplace(alias, Transposed{std::move(entry), *found});
 }
 
 void MappedCheckpoint::add_alias(const std::string& alias, const std::string& target) {
-  const auto found = index_.find(target);
-  if (found != index_.end() && !index_.contains(alias)) aliases_.emplace(alias, found->second);
+  if (const auto found = number_of(target); found && !number_of(alias)) aliases_.emplace(alias, *found);
 }
 
 Status MappedCheckpoint::absorb(MappedCheckpoint&& part) {
   for (const auto& [alias, target] : part.aliases_)
-    if (!index_.contains(alias)) aliases_.emplace(alias, tensors_.size() + target);
+    if (!number_of(alias)) aliases_.emplace(alias, tensors_.size() + target);
   for (std::size_t i = 0; i < part.tensors_.size(); ++i)
     VITRINE_CHECK(add(std::move(part.tensors_[i]), std::move(part.sources_[i])));
   for (auto& warning : part.warnings_) warn(std::move(warning));
@@ -81,7 +91,7 @@ Status MappedCheckpoint::absorb(MappedCheckpoint&& part) {
 }
 
 const TensorEntry* MappedCheckpoint::find(const std::string& name) const {
-  if (const auto found = index_.find(name); found != index_.end()) return &tensors_[found->second];
+  if (const auto found = number_of(name)) return &tensors_[*found];
   if (const auto found = aliases_.find(name); found != aliases_.end()) return &tensors_[found->second];
   if (const ComplexPart* part = part_of_complex(name)) return &part->entry;
   const auto alias = transposed_.find(name);
@@ -89,8 +99,7 @@ const TensorEntry* MappedCheckpoint::find(const std::string& name) const {
 }
 
 MappedCheckpoint::Stored MappedCheckpoint::stored(const std::string& name) const {
-  if (const auto found = index_.find(name); found != index_.end())
-    return {&tensors_[found->second], &sources_[found->second], sources_[found->second].codec};
+  if (const auto found = number_of(name)) return {&tensors_[*found], &sources_[*found], sources_[*found].codec};
   const ComplexPart* part = part_of_complex(name);
   return part == nullptr ? Stored{} : Stored{&part->entry, &sources_[part->target], part->codec};
 }
@@ -99,9 +108,10 @@ const MappedCheckpoint::ComplexPart* MappedCheckpoint::part_of_complex(const std
   for (std::size_t part = 0; part < kComplexParts.size(); ++part) {
     if (!name.ends_with(kComplexParts[part])) continue;
     const std::string whole = name.substr(0, name.size() - kComplexParts[part].size());
-    const auto own = index_.find(whole), second = aliases_.find(whole);
-    if (own == index_.end() && second == aliases_.end()) return nullptr;
-    const std::size_t target = own != index_.end() ? own->second : second->second;
+    const auto own = number_of(whole);
+    const auto second = aliases_.find(whole);
+    if (!own && second == aliases_.end()) return nullptr;
+    const std::size_t target = own ? *own : second->second;
     const Codec* codec = sources_[target].codec;
     if (codec == nullptr || !is_complex(codec->name)) return nullptr;
     const std::lock_guard lock(complex_parts_->guard);

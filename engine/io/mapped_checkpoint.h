@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "engine/io/checkpoint.h"
 #include "engine/io/codec.h"
 #include "engine/io/mapped_file.h"
+#include "engine/io/name_index.h"
 
 namespace vitrine::engine {
 
@@ -34,6 +36,8 @@ class MappedCheckpoint final : public Checkpoint {
  public:
   explicit MappedCheckpoint(std::string format) : format_(std::move(format)), metadata_(nlohmann::json::object()) {}
 
+  /// Room for that many tensors.
+  void reserve(std::size_t tensors);
   /// The parts of complex numbers (`kComplexParts`) are found by their names as well; they are not listed.
   /// @error FileFormat if a tensor of that name is there already
   Status add(TensorEntry entry, TensorSource source);
@@ -66,6 +70,7 @@ class MappedCheckpoint final : public Checkpoint {
   [[nodiscard]] std::vector<std::pair<std::string, std::size_t>> transposed() const;
 
  private:
+  [[nodiscard]] std::optional<std::size_t> number_of(std::string_view name) const;
   /// A tensor, or a part of a complex one, as it is stored and how it becomes numbers.
   struct ComplexPart;
   struct Stored {
@@ -90,7 +95,7 @@ class MappedCheckpoint final : public Checkpoint {
   std::string format_;
   std::vector<TensorEntry> tensors_;
   std::vector<TensorSource> sources_;
-  std::unordered_map<std::string, std::size_t> index_;
+  NameIndex index_;
   std::unordered_map<std::string, std::size_t> aliases_;
   std::map<std::string, Transposed> transposed_;
   struct ComplexParts {

@@ -1,6 +1,7 @@
 #include "engine/io/safetensors.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -15,19 +16,103 @@ using nlohmann::json;
 
 constexpr std::uint64_t kMaxHeader = 100'000'000;
 constexpr std::size_t kMaxRank = 64;
+constexpr std::size_t kFirst = 256;   ///< tensors by which the number of all is guessed
+
+/// What a header says of one tensor.
+struct Stated {
+  std::string_view dtype;
+  std::vector<std::uint64_t> shape;
+  std::uint64_t begin = 0, end = 0;
+};
+
+/// Reads the object of a tensor where it is spelled as writers do: three fields, whole numbers, no escapes. Takes nothing
+/// that JSON or the format would refuse; all else is left to those who have the sentences for it.
+class PlainTensor {
+ public:
+  explicit PlainTensor(std::string_view text) : text_(text) {}
+
+  /// @return how many bytes it takes; 0 if it is spelled otherwise
+  std::size_t read(Stated& out) {
+    unsigned seen = 0;
+    if (!take('{')) return 0;
+    do {
+      std::string_view field;
+      if (!word(field) || !take(':')) return 0;
+      const unsigned bit = field == "dtype" ? 1 : field == "shape" ? 2 : field == "data_offsets" ? 4 : 0;
+      if (bit == 0 || (seen & bit) != 0) return 0;
+      seen |= bit;
+      if (bit == 1 && !word(out.dtype)) return 0;
+      if (bit == 2 && !numbers(out.shape, kMaxRank)) return 0;
+      if (bit == 4) {
+        if (!numbers(offsets_, 2) || offsets_.size() != 2) return 0;
+        out.begin = offsets_[0];
+        out.end = offsets_[1];
+      }
+    } while (take(','));
+    return seen == 7 && take('}') ? at_ : 0;
+  }
+
+ private:
+  void skip_space() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) ++at_;
+  }
+  bool take(char wanted) {
+    skip_space();
+    if (at_ >= text_.size() || text_[at_] != wanted) return false;
+    ++at_;
+    return true;
+  }
+  /// A string of ASCII without escapes.
+  bool word(std::string_view& out) {
+    if (!take('"')) return false;
+    const std::size_t begin = at_;
+    for (; at_ < text_.size() && text_[at_] != '"'; ++at_)
+      if (text_[at_] == '\\' || text_[at_] < 0x20 || text_[at_] > 0x7E) return false;
+    out = text_.substr(begin, at_ - begin);
+    return take('"');
+  }
+  bool numbers(std::vector<std::uint64_t>& out, std::size_t most) {
+    out.clear();
+    if (!take('[')) return false;
+    if (take(']')) return true;
+    do {
+      std::uint64_t n = 0;
+      if (out.size() == most || !number(n)) return false;
+      out.push_back(n);
+    } while (take(','));
+    return take(']');
+  }
+  /// From 0 to 2^63-1; what follows the digits is looked at by whoever comes next.
+  bool number(std::uint64_t& out) {
+    skip_space();
+    const std::size_t begin = at_;
+    constexpr std::size_t kDigits = 18;   // fewer than 2^63 has
+    for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) out = out * 10 + static_cast<unsigned>(text_[at_] - '0');
+    const std::size_t digits = at_ - begin;
+    return digits > 0 && digits <= kDigits && (digits == 1 || text_[begin] != '0');
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::vector<std::uint64_t> offsets_;
+};
 
 /// Reads the header of one file into a checkpoint.
 class SafetensorsReader {
  public:
   explicit SafetensorsReader(std::shared_ptr<const MappedFile> file)
-      : file_(std::move(file)), checkpoint_("safetensors") {}
+      : file_(std::move(file)), path_(file_->path()), checkpoint_("safetensors") {}
 
   Result<MappedCheckpoint> read() {
-    VITRINE_TRY(const json header, parse_header());
+    VITRINE_TRY(const std::string_view text, header_text());
     checkpoint_.add_file(file_->path());
-    for (const auto& [name, value] : header.items()) {
-      if (name == "__metadata__") VITRINE_CHECK(read_metadata(value));
-      else VITRINE_CHECK(read_tensor(name, value));
+    JsonMembers members(text, file_->path());
+    for (;;) {
+      auto more = members.next();
+      if (!more) return in_header(std::move(more.error()));
+      if (!*more) break;
+      VITRINE_CHECK(read_member(members));
+      reserve(text.size(), members.key_at());
     }
     VITRINE_CHECK(check_ranges());
     return std::move(checkpoint_);
@@ -36,7 +121,7 @@ class SafetensorsReader {
  private:
   struct Range {
     std::uint64_t begin, end;
-    std::string name;
+    std::size_t tensor;
     bool operator<(const Range& other) const {
       return begin != other.begin ? begin < other.begin : end < other.end;
     }
@@ -46,8 +131,14 @@ class SafetensorsReader {
                                              ErrorCode code = ErrorCode::FileFormat) const {
     return fail_file(code, file_->path(), std::move(message), at);
   }
+  [[nodiscard]] static tl::unexpected<Error> in_header(Error error) {
+    error.message = "safetensors header: " + error.message;
+    if (error.offset) *error.offset += 8;
+    return fail(std::move(error));
+  }
+  [[nodiscard]] std::string shown() const { return printable(name_); }
 
-  Result<json> parse_header() {
+  Result<std::string_view> header_text() {
     const auto bytes = file_->bytes();
     if (bytes.size() < 8)
       return refuse(fmt::format("expected the 8-byte header length of safetensors, the file is too short: {} bytes",
@@ -66,110 +157,151 @@ class SafetensorsReader {
     const std::string_view text = as_text(bytes.subspan(8, length));
     if (text.front() != '{')
       return refuse(fmt::format("expected the header to begin with '{{', came '{}'", printable(text.substr(0, 1))));
-    auto header = parse_json(text, file_->path());
-    if (!header) {
-      Error error = std::move(header.error());
-      error.message = "safetensors header: " + error.message;
-      if (error.offset) *error.offset += 8;
-      return tl::unexpected(std::move(error));
-    }
-    return header;
+    return text;
   }
 
-  Status read_metadata(const json& value) {
+  /// Room for as many tensors as the header has if all are spelled as long as the first: a list that grows is moved again
+  /// and again.
+  void reserve(std::size_t header_bytes, std::size_t read_bytes) {
+    if (ranges_.size() != kFirst) return;
+    const std::size_t count = kFirst + header_bytes / (read_bytes / kFirst + 1);
+    checkpoint_.reserve(count);
+    ranges_.reserve(count);
+  }
+
+  Status read_member(JsonMembers& members) {
+    name_ = members.key();
+    if (name_ == "__metadata__") {
+      auto value = members.value();
+      if (!value) return in_header(std::move(value.error()));
+      if (std::exchange(has_metadata_, true)) return twice(members);
+      return read_metadata(std::move(*value));
+    }
+    Status added;
+    if (const std::size_t length = PlainTensor(members.rest()).read(stated_); length > 0) {
+      members.skip(length);
+      added = add_tensor();
+    } else {
+      auto value = members.value();
+      if (!value) return in_header(std::move(value.error()));
+      added = read_tensor(*value);
+    }
+    // Whatever else is wrong with it: a second tensor of one name is refused for its name.
+    if (!added && checkpoint_.find(members.key()) != nullptr) return twice(members);
+    return added;
+  }
+
+  [[nodiscard]] tl::unexpected<Error> twice(const JsonMembers& members) const {
+    return in_header({ErrorCode::FileFormat, duplicate_key(printable(members.key())), file_->path(), members.key_at(), {}});
+  }
+
+  Status read_metadata(json value) {
     if (!value.is_object())
       return refuse(fmt::format("expected __metadata__ to be an object, came a {}", value.type_name()));
     for (const auto& [key, text] : value.items())
       if (!text.is_string())
         return refuse(
             fmt::format("expected __metadata__ '{}' to be a string, came a {}", printable(key), text.type_name()));
-    checkpoint_.metadata_for_filling() = value;
+    checkpoint_.metadata_for_filling() = std::move(value);
     return {};
   }
 
-  Status read_tensor(const std::string& name, const json& value) {
-    const std::string shown = printable(name);
+  /// One that is not spelled as `PlainTensor` reads it.
+  Status read_tensor(const json& value) {
     if (!value.is_object())
-      return refuse(fmt::format("expected an object for tensor '{}', came a {}", shown, value.type_name()));
+      return refuse(fmt::format("expected an object for tensor '{}', came a {}", shown(), value.type_name()));
     for (const char* field : {"dtype", "shape", "data_offsets"})
-      if (!value.contains(field)) return refuse(fmt::format("tensor '{}' has no field '{}'", shown, field));
+      if (!value.contains(field)) return refuse(fmt::format("tensor '{}' has no field '{}'", shown(), field));
     for (const auto& [field, ignored] : value.items())
       if (field != "dtype" && field != "shape" && field != "data_offsets")
-        return refuse(fmt::format("tensor '{}' has the unknown field '{}'", shown, printable(field)));
+        return refuse(fmt::format("tensor '{}' has the unknown field '{}'", shown(), printable(field)));
     const json& dtype = value["dtype"];
     if (!dtype.is_string())
-      return refuse(fmt::format("expected the dtype of '{}' to be a string, came a {}", shown, dtype.type_name()));
-    const Codec* codec = safetensors_codec(dtype.get_ref<const std::string&>());
-    if (codec == nullptr)
-      return refuse(fmt::format("tensor '{}' has the unknown dtype '{}'", shown,
-                                printable(dtype.get_ref<const std::string&>())),
-                    8, ErrorCode::Unsupported);
-    TensorEntry entry;
-    entry.name = name;
-    entry.dtype = codec->name;
-    entry.file = file_->path();
-    VITRINE_TRY(const std::uint64_t count, read_shape(shown, value["shape"], entry.shape));
-    VITRINE_CHECK(read_offsets(shown, value["data_offsets"], entry));
-    if (count % codec->block_values != 0)
-      return refuse(fmt::format("tensor '{}' of dtype {} has {} values, whose size is not whole bytes", shown,
-                                entry.dtype, count));
-    const auto bytes = codec->bytes_for(count);
-    if (!bytes || *bytes != entry.bytes)
-      return refuse(fmt::format("shape of '{}' and dtype {} need {} bytes, data_offsets give {}", shown, entry.dtype,
-                                bytes ? fmt::format("{}", *bytes) : "more than 2^64", entry.bytes));
-    ranges_.push_back({entry.offset - data_begin_, entry.offset - data_begin_ + entry.bytes, name});
-    return checkpoint_.add(std::move(entry), {codec, file_, nullptr, {}});
+      return refuse(fmt::format("expected the dtype of '{}' to be a string, came a {}", shown(), dtype.type_name()));
+    stated_.dtype = dtype.get_ref<const std::string&>();
+    VITRINE_CHECK(find_codec());
+    VITRINE_CHECK(read_shape(value["shape"]));
+    VITRINE_CHECK(read_offsets(value["data_offsets"]));
+    return add_tensor();
   }
 
-  Result<std::uint64_t> read_shape(const std::string& shown, const json& shape, std::vector<std::int64_t>& out) const {
+  Status read_shape(const json& shape) {
     if (!shape.is_array())
-      return refuse(fmt::format("expected the shape of '{}' to be a list, came a {}", shown, shape.type_name()));
+      return refuse(fmt::format("expected the shape of '{}' to be a list, came a {}", shown(), shape.type_name()));
     if (shape.size() > kMaxRank)
       return refuse(
-          fmt::format("shape of '{}' has {} dimensions, at most {} are read (rank)", shown, shape.size(), kMaxRank),
+          fmt::format("shape of '{}' has {} dimensions, at most {} are read (rank)", shown(), shape.size(), kMaxRank),
           8, ErrorCode::FileLimit);
-    std::vector<std::uint64_t> sizes;
+    stated_.shape.clear();
     for (const json& n : shape) {
       if (!n.is_number_unsigned() || n.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX))
-        return refuse(fmt::format("shape of '{}' holds {}, expected whole numbers from 0 to 2^63-1", shown,
+        return refuse(fmt::format("shape of '{}' holds {}, expected whole numbers from 0 to 2^63-1", shown(),
                                   printable(n.dump())));
-      sizes.push_back(n.get<std::uint64_t>());
-      out.push_back(static_cast<std::int64_t>(sizes.back()));
+      stated_.shape.push_back(n.get<std::uint64_t>());
     }
-    const auto count = checked_numel(sizes);
-    if (!count) return refuse(fmt::format("shape of '{}' has more than 2^63 values", shown));
-    return *count;
+    return {};
   }
 
-  Status read_offsets(const std::string& shown, const json& offsets, TensorEntry& entry) const {
-    const auto wrong = [&](std::string_view why) {
-      return refuse(fmt::format("data_offsets of '{}' {} {}", shown, printable(offsets.dump()), why));
-    };
-    if (!offsets.is_array() || offsets.size() != 2) return wrong("must be a list of two numbers");
+  Status read_offsets(const json& offsets) {
+    if (!offsets.is_array() || offsets.size() != 2) return wrong_offsets(offsets.dump(), "must be a list of two numbers");
     if (!offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned())
-      return wrong("must be whole numbers from 0 up");
-    const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
-    const std::uint64_t available = file_->size() - data_begin_;
-    if (begin > end) return wrong("end before they begin");
-    if (end > available)
-      return wrong(
-          fmt::format("reach past the {} bytes of data: the file is truncated or the offset is wrong", available));
-    entry.offset = data_begin_ + begin;
-    entry.bytes = end - begin;
+      return wrong_offsets(offsets.dump(), "must be whole numbers from 0 up");
+    stated_.begin = offsets[0].get<std::uint64_t>();
+    stated_.end = offsets[1].get<std::uint64_t>();
     return {};
+  }
+
+  [[nodiscard]] tl::unexpected<Error> wrong_offsets(const std::string& offsets, std::string_view why) const {
+    return refuse(fmt::format("data_offsets of '{}' {} {}", shown(), printable(offsets), why));
+  }
+
+  Status find_codec() {
+    if (codec_ != nullptr && codec_->name == stated_.dtype) return {};
+    codec_ = safetensors_codec(stated_.dtype);
+    if (codec_ != nullptr) return {};
+    return refuse(fmt::format("tensor '{}' has the unknown dtype '{}'", shown(), printable(stated_.dtype)), 8,
+                  ErrorCode::Unsupported);
+  }
+
+  /// What is stated, held against the file.
+  Status add_tensor() {
+    VITRINE_CHECK(find_codec());
+    const auto count = checked_numel(stated_.shape);
+    if (!count) return refuse(fmt::format("shape of '{}' has more than 2^63 values", shown()));
+    const std::uint64_t available = file_->size() - data_begin_;
+    const auto offsets = [&] { return fmt::format("[{},{}]", stated_.begin, stated_.end); };
+    if (stated_.begin > stated_.end) return wrong_offsets(offsets(), "end before they begin");
+    if (stated_.end > available)
+      return wrong_offsets(offsets(), fmt::format("reach past the {} bytes of data: the file is truncated or the offset is wrong", available));
+    if (*count % codec_->block_values != 0)
+      return refuse(fmt::format("tensor '{}' of dtype {} has {} values, whose size is not whole bytes", shown(),
+                                codec_->name, *count));
+    const auto bytes = codec_->bytes_for(*count);
+    if (const std::uint64_t given = stated_.end - stated_.begin; !bytes || *bytes != given)
+      return refuse(fmt::format("shape of '{}' and dtype {} need {} bytes, data_offsets give {}", shown(), codec_->name,
+                                bytes ? fmt::format("{}", *bytes) : "more than 2^64", given));
+    ranges_.push_back({stated_.begin, stated_.end, ranges_.size()});
+    TensorEntry entry;
+    entry.name = std::move(name_);
+    entry.dtype = codec_->name;
+    entry.shape.assign(stated_.shape.begin(), stated_.shape.end());
+    entry.offset = data_begin_ + stated_.begin;
+    entry.bytes = *bytes;
+    entry.file = path_;
+    return checkpoint_.add(std::move(entry), {codec_, file_, nullptr, {}});
   }
 
   Status check_ranges() {
-    std::sort(ranges_.begin(), ranges_.end());
+    if (!std::is_sorted(ranges_.begin(), ranges_.end())) std::sort(ranges_.begin(), ranges_.end());
+    const auto name_of = [&](const Range& range) { return printable(checkpoint_.tensors()[range.tensor].name); };
     std::uint64_t at = 0;
     for (const Range& r : ranges_) {
       if (r.begin < at)
-        return refuse(fmt::format("data_offsets of '{}' overlap the tensor before it", printable(r.name)),
+        return refuse(fmt::format("data_offsets of '{}' overlap the tensor before it", name_of(r)),
                       data_begin_ + r.begin);
       if (r.begin > at)
-        return refuse(
-            fmt::format("data_offsets leave a hole of {} bytes before '{}'", r.begin - at, printable(r.name)),
-            data_begin_ + at);
+        return refuse(fmt::format("data_offsets leave a hole of {} bytes before '{}'", r.begin - at, name_of(r)),
+                      data_begin_ + at);
       at = r.end;
     }
     const std::uint64_t available = file_->size() - data_begin_;
@@ -180,8 +312,13 @@ class SafetensorsReader {
   }
 
   std::shared_ptr<const MappedFile> file_;
+  SharedText path_;
   MappedCheckpoint checkpoint_;
   std::uint64_t data_begin_ = 0;
+  bool has_metadata_ = false;
+  std::string name_;               ///< of the tensor that is being read
+  Stated stated_;
+  const Codec* codec_ = nullptr;   ///< of the tensor read last
   std::vector<Range> ranges_;
 };
 

@@ -14,6 +14,9 @@ constexpr std::size_t kMaxRank = 4096, kMaxWord = 256, kMaxWarning = 4000;
 /// The fewest bytes that a tensor and a second name take in an answer.
 constexpr std::size_t kLeastTensor = 74, kLeastAlias = 16;
 
+/// A count is believed as far as this before the things are there.
+constexpr std::size_t kMostReserved = std::size_t{1} << 21;
+
 enum class Place : std::uint8_t { Nowhere, File, Decoded };
 
 /// Numbers of files by path and of decoded bytes by address.
@@ -23,10 +26,12 @@ class Numbering {
             std::vector<std::shared_ptr<const std::vector<std::byte>>>& decoded)
       : decoded_(decoded) {
     for (std::size_t i = 0; i < files.size(); ++i) files_.emplace(files[i]->path(), i);
+    last_ = files_.end();
   }
-  Result<std::uint64_t> of_file(const std::string& path) const {
-    const auto found = files_.find(path);
-    if (found != files_.end()) return found->second;
+  Result<std::uint64_t> of_file(const std::string& path) {
+    if (last_ != files_.end() && last_->first == path) return last_->second;
+    last_ = files_.find(path);
+    if (last_ != files_.end()) return last_->second;
     return fail(ErrorCode::Internal, fmt::format("'{}' is not among the files that were opened", printable(path)));
   }
   std::uint64_t of_decoded(const std::shared_ptr<const std::vector<std::byte>>& bytes) {
@@ -37,9 +42,18 @@ class Numbering {
 
  private:
   std::unordered_map<std::string, std::uint64_t> files_;
+  std::unordered_map<std::string, std::uint64_t>::const_iterator last_;   ///< tensors of one file stand together
   std::unordered_map<const void*, std::uint64_t> numbers_;
   std::vector<std::shared_ptr<const std::vector<std::byte>>>& decoded_;
 };
+
+/// About as many as the list of the tensors takes.
+std::size_t bytes_of_tensors(const MappedCheckpoint& checkpoint) {
+  constexpr std::size_t kAround = 160;
+  std::size_t bytes = 0;
+  for (const TensorEntry& entry : checkpoint.tensors()) bytes += kAround + entry.name.size() + 8 * entry.shape.size();
+  return bytes;
+}
 
 Status put_source(const TensorSource& source, Numbering& numbering, WireWriter& out) {
   std::uint64_t codec = 0;
@@ -84,7 +98,9 @@ class CheckpointTaker {
     for (std::size_t i = in_.take_count(8); i > 0 && !in_.failed(); --i)
       if (const MappedFile* file = take_file()) checkpoint_->add_file(file->path());
     checkpoint_->metadata_for_filling() = in_.take_json();
-    for (std::size_t i = in_.take_count(kLeastTensor); i > 0 && !in_.failed(); --i) VITRINE_CHECK(take_tensor());
+    const std::size_t tensors = in_.take_count(kLeastTensor);
+    checkpoint_->reserve(std::min(tensors, kMostReserved));
+    for (std::size_t i = tensors; i > 0 && !in_.failed(); --i) VITRINE_CHECK(take_tensor());
     take_names([&](const std::string& name, const std::string& target) { checkpoint_->add_alias(name, target); });
     take_names([&](const std::string& name, const std::string& target) { checkpoint_->add_transposed(name, target); });
     VITRINE_CHECK(in_.end());
@@ -97,6 +113,14 @@ class CheckpointTaker {
     return in_.failed() ? nullptr : material_.files[number].get();
   }
 
+  SharedText take_path() {
+    const std::uint64_t number = in_.take_below(material_.files.size(), "the number of a file");
+    if (in_.failed()) return {};
+    SharedText& path = paths_.try_emplace(number).first->second;
+    if (path.get().empty()) path = material_.files[number]->path();
+    return path;
+  }
+
   Status take_tensor() {
     TensorEntry entry;
     entry.name = in_.take_utf8();
@@ -104,7 +128,7 @@ class CheckpointTaker {
     take_shape(entry);
     entry.offset = in_.take_u64();
     entry.bytes = in_.take_u64();
-    if (const MappedFile* file = take_file()) entry.file = file->path();
+    entry.file = take_path();
     TensorSource source;
     const MappedFile* holder = take_source(entry, source);
     if (in_.failed()) return {};
@@ -118,13 +142,13 @@ class CheckpointTaker {
   void take_shape(TensorEntry& entry) {
     const std::size_t rank = in_.take_count(8);
     if (rank > kMaxRank) in_.refuse("lists a tensor of too many axes");
-    std::vector<std::uint64_t> shape;
+    axes_.clear();
     for (std::size_t i = 0; i < rank && !in_.failed(); ++i)
-      shape.push_back(in_.take_below(std::uint64_t{1} << 63, "the size of an axis"));
-    const auto count = checked_numel(shape);
+      axes_.push_back(in_.take_below(std::uint64_t{1} << 63, "the size of an axis"));
+    const auto count = checked_numel(axes_);
     if (!count) in_.refuse("lists a tensor of more than 2^63 values");
     numel_ = count.value_or(0);
-    entry.shape.assign(shape.begin(), shape.end());
+    entry.shape.assign(axes_.begin(), axes_.end());
   }
 
   /// What the tensor's bytes lie in; nullptr if nothing.
@@ -201,6 +225,8 @@ class CheckpointTaker {
   WireReader& in_;
   const AnswerMaterial& material_;
   std::shared_ptr<MappedCheckpoint> checkpoint_;
+  std::unordered_map<std::uint64_t, SharedText> paths_;
+  std::vector<std::uint64_t> axes_;
   std::uint64_t numel_ = 0;
 };
 
@@ -218,6 +244,7 @@ Status put_checkpoint(const MappedCheckpoint& checkpoint, const std::vector<std:
   }
   out.put_json(checkpoint.metadata());
   out.put_u64(checkpoint.tensors().size());
+  out.reserve(bytes_of_tensors(checkpoint));
   for (std::size_t i = 0; i < checkpoint.tensors().size(); ++i) {
     const TensorEntry& entry = checkpoint.tensors()[i];
     out.put_text(entry.name);

@@ -16,6 +16,7 @@ namespace vitrine::engine::isolate {
 /// Appends values to a message: little-endian numbers, texts with their length, JSON values with a tag each.
 class WireWriter {
  public:
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes_.size() + bytes); }
   void put_u8(std::uint8_t value) { bytes_.push_back(static_cast<char>(value)); }
   void put_u64(std::uint64_t value);
   void put_i64(std::int64_t value) { put_u64(static_cast<std::uint64_t>(value)); }
