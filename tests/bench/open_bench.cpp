@@ -13,6 +13,7 @@
 #include "app/window/main_window.h"
 #include "app/window/window_app.h"
 #include "app/window/workbench.h"
+#include "engine/isolate/reader.h"
 #include "engine/plugin/loader.h"
 #include "tests/bench/hollow_file.h"
 #include "tests/bench/private_home.h"
@@ -67,6 +68,7 @@ int main(int argc, char** argv) {
   const bench::PrivateHome home;
   app::prepare_application();
   QApplication application(argc, argv);
+  engine::isolate::use_reader({engine::isolate::reader_program()});   // as the program does
   const auto plugins = engine::load_plugins();
   const fs::path folder = home.path().toStdString();
   bench::write_large_file(folder / "large.safetensors");
