@@ -306,10 +306,7 @@ Result<ExpressionPtr> ExpressionParser::behind(ExpressionPtr object) {
     } else if (is_operator("[")) {
       VITRINE_TRY(object, subscript(std::move(object)));
     } else if (is_operator("(")) {
-      auto made = make(ExpressionKind::Call);
-      made->parts.push_back(std::move(object));
-      VITRINE_CHECK(arguments(*made));
-      VITRINE_TRY(object, done(std::move(made)));
+      VITRINE_TRY(object, call(std::move(object)));
     } else {
       return object;
     }
@@ -338,6 +335,13 @@ Result<ExpressionPtr> ExpressionParser::subscript(ExpressionPtr object) {
     made->kind = ExpressionKind::Slice;
     for (ExpressionPtr& bound : bounds) made->parts.push_back(std::move(bound));
   }
+  return done(std::move(made));
+}
+
+Result<ExpressionPtr> ExpressionParser::call(ExpressionPtr object) {
+  auto made = make(ExpressionKind::Call);
+  made->parts.push_back(std::move(object));
+  VITRINE_CHECK(arguments(*made));
   return done(std::move(made));
 }
 
@@ -375,10 +379,7 @@ Result<ExpressionPtr> ExpressionParser::filters_behind(ExpressionPtr object) {
     } else if (is_name("is")) {
       VITRINE_TRY(object, test_behind(std::move(object)));
     } else if (is_operator("(")) {
-      auto made = make(ExpressionKind::Call);
-      made->parts.push_back(std::move(object));
-      VITRINE_CHECK(arguments(*made));
-      VITRINE_TRY(object, done(std::move(made)));
+      VITRINE_TRY(object, call(std::move(object)));
     } else {
       return object;
     }

@@ -68,6 +68,7 @@ class ExpressionParser {
   Result<ExpressionPtr> bracketed();
   Result<ExpressionPtr> behind(ExpressionPtr object);
   Result<ExpressionPtr> subscript(ExpressionPtr object);
+  Result<ExpressionPtr> call(ExpressionPtr object);
   Result<ExpressionPtr> filters_behind(ExpressionPtr object);
   Result<ExpressionPtr> test_behind(ExpressionPtr object);
   Status arguments(Expression& call);

@@ -111,32 +111,21 @@ Result<Value> loop_attribute(const Loop& loop, std::string_view name) {
   return fail(ErrorCode::Unsupported, fmt::format("uses loop.{}, which the interpreter does not know", printable(name)));
 }
 
+/// What a shared pointer of this type points to; nullptr if the value holds something else.
+template <class Shared, class Variant>
+typename Shared::element_type* held(const Variant& v) {
+  const auto* p = std::get_if<Shared>(&v);
+  return p == nullptr ? nullptr : p->get();
+}
+
 }  // namespace
 
-const std::string* Value::text() const {
-  const auto* p = std::get_if<Text>(&v);
-  return p == nullptr ? nullptr : p->get();
-}
-const List* Value::list() const {
-  const auto* p = std::get_if<std::shared_ptr<const List>>(&v);
-  return p == nullptr ? nullptr : p->get();
-}
-const Dict* Value::dict() const {
-  const auto* p = std::get_if<std::shared_ptr<const Dict>>(&v);
-  return p == nullptr ? nullptr : p->get();
-}
-Namespace* Value::space() const {
-  const auto* p = std::get_if<std::shared_ptr<Namespace>>(&v);
-  return p == nullptr ? nullptr : p->get();
-}
-const Loop* Value::loop() const {
-  const auto* p = std::get_if<std::shared_ptr<const Loop>>(&v);
-  return p == nullptr ? nullptr : p->get();
-}
-const Callable* Value::callable() const {
-  const auto* p = std::get_if<std::shared_ptr<const Callable>>(&v);
-  return p == nullptr ? nullptr : p->get();
-}
+const std::string* Value::text() const { return held<Text>(v); }
+const List* Value::list() const { return held<std::shared_ptr<const List>>(v); }
+const Dict* Value::dict() const { return held<std::shared_ptr<const Dict>>(v); }
+Namespace* Value::space() const { return held<std::shared_ptr<Namespace>>(v); }
+const Loop* Value::loop() const { return held<std::shared_ptr<const Loop>>(v); }
+const Callable* Value::callable() const { return held<std::shared_ptr<const Callable>>(v); }
 
 const Value* Dict::find(std::string_view key) const {
   for (const auto& [name, value] : items)

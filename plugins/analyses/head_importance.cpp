@@ -334,6 +334,13 @@ class Importance {
   std::int64_t target_ = 0;
 };
 
+/// What stands behind the numbers of a method.
+std::string how_sure(const std::string& method) {
+  if (method == "confidence") return "read from the exact rows of the map; no head is changed";
+  if (method == "gradient") return "every number is a backward pass through the model: a first-order estimate of removing the head";
+  return "every number is a forward pass with that head changed; nothing is approximated";
+}
+
 Report report_of(const AnalysisRequest& request, const TowerInfo& tower, const HeadImportance& found, double fraction) {
   Report report;
   report.id = "head_importance";
@@ -363,7 +370,7 @@ Report report_of(const AnalysisRequest& request, const TowerInfo& tower, const H
     report.metrics.push_back({"postponed", found.postponed_seconds, "s", {}});
   }
   report.notes["on"] = request.params["on"].get<std::string>();
-  report.verified = {"every number is a real forward (or backward) pass with that head changed; nothing is approximated", -1, -1, true};
+  report.verified = {how_sure(method), -1, -1, true};
   report.fraction_done = fraction;
   return report;
 }
@@ -407,7 +414,7 @@ Result<Report> scatter(const AnalysisRequest& request) {
   report.arrays.push_back(make_array("importance", found.unit, {items}, {n}, std::move(y)));
   report.arrays.push_back(make_array("layer", "", {items}, {n}, std::move(colour)));
   report.notes["definition"] = found.how;
-  report.verified = {"importance from real passes with that head changed", -1, -1, true};
+  report.verified = {how_sure(request.params["method"]), -1, -1, true};
   return report;
 }
 
