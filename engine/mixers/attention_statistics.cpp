@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <functional>
 #include <numeric>
 #include <string>
 
@@ -19,39 +18,39 @@ constexpr std::int64_t kStrip = 64;
 constexpr std::int64_t kSlices = 16;   // parts of the work, however many threads there are: sums do not depend on them
 constexpr int kMostTop = 64;
 
-/// The largest weights of a row so far, in order.
+/// The largest weights of a row so far, in order; of equal ones that of the first key.
 class Leaders {
  public:
   explicit Leaders(int k) : k_(k) {}
   void clear() { count_ = 0, floor_ = 0; }
-  bool wants_maxima() const { return count_ == 0 && k_ > 1; }
+  bool wants_maxima() const { return k_ > 0; }
   /// @param largest of the n weights p, which belong to keys from col0 on
-  /// @param maxima  of disjoint groups of these weights: k weights are not below the kth largest of them
+  /// @param maxima  of these weights, group by group (`RowSums`): only groups that hold a leader are looked through
   void offer(const float* p, float largest, std::int64_t col0, std::int64_t n, const std::array<float, kPanelKeys>& maxima) {
     if (k_ == 0 || !(largest > bar())) return;
-    if (wants_maxima()) raise_floor(maxima);
+    const ScoreKernels& kernels = score_kernels();
+    if (count_ == 0 && k_ <= kPanelKeys) floor_ = std::nextafter(kernels.kth_largest(maxima.data(), k_), 0.0F);
+    const float bar_before = bar();
     std::uint32_t which = 0;
-    for (std::int64_t j = score_kernels().next_above(p, 0, n, bar(), &which); j < n; j = score_kernels().next_above(p, j + kLanes, n, bar(), &which))
-      for (; which != 0; which &= which - 1) {
-        const std::int64_t at = j + std::countr_zero(which);
-        if (p[at] > bar()) insert(p[at], static_cast<std::int32_t>(col0 + at));
-      }
+    for (std::int64_t g = kernels.next_above(maxima.data(), 0, kPanelKeys, bar_before, &which); g < kPanelKeys;
+         g = kernels.next_above(maxima.data(), g + kLanes, kPanelKeys, bar_before, &which))
+      for (; which != 0; which &= which - 1)
+        for (std::int64_t at = g + std::countr_zero(which); at < n; at += kernels.group_stride)
+          if (p[at] > bar_before && leads(p[at], static_cast<std::int32_t>(col0 + at))) insert(p[at], static_cast<std::int32_t>(col0 + at));
   }
   int count() const { return count_; }
   float weight(int i) const { return weights_[static_cast<std::size_t>(i)]; }
   std::int32_t key(int i) const { return keys_[static_cast<std::size_t>(i)]; }
 
  private:
-  void raise_floor(std::array<float, kPanelKeys> maxima) {
-    if (k_ > static_cast<int>(maxima.size())) return;
-    const auto kth = maxima.begin() + k_ - 1;
-    std::nth_element(maxima.begin(), kth, maxima.end(), std::greater<>());
-    floor_ = *kth > 0 ? std::nextafter(*kth, 0.0F) : 0.0F;
-  }
   float bar() const { return count_ < k_ ? floor_ : weights_[static_cast<std::size_t>(k_ - 1)]; }
+  bool before(float p, std::int32_t key, std::size_t other) const {
+    return p > weights_[other] || (p == weights_[other] && key < keys_[other]);
+  }
+  bool leads(float p, std::int32_t key) const { return count_ < k_ || before(p, key, static_cast<std::size_t>(k_ - 1)); }
   void insert(float p, std::int32_t key) {
     auto at = static_cast<std::size_t>(count_ < k_ ? count_++ : k_ - 1);
-    for (; at > 0 && weights_[at - 1] < p; --at) weights_[at] = weights_[at - 1], keys_[at] = keys_[at - 1];
+    for (; at > 0 && before(p, key, at - 1); --at) weights_[at] = weights_[at - 1], keys_[at] = keys_[at - 1];
     weights_[at] = p;
     keys_[at] = key;
   }

@@ -164,7 +164,26 @@ void add(const float* HWY_RESTRICT src, std::int64_t n, float* HWY_RESTRICT dst)
   for (; j < n; ++j) dst[j] += src[j];
 }
 
-ScoreKernels table() { return {scores, soft_cap, probabilities, next_above, columns, add, hwy::TargetName(HWY_TARGET)}; }
+float kth_largest(const float* values, int k) {
+  const D f;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(f));
+  const V one = hn::Set(f, 1.0F), limit = hn::Set(f, static_cast<float>(k));
+  V least = hn::Set(f, values[0]);
+  for (std::int64_t i = 1; i < kPanelKeys; ++i) least = hn::Max(least, hn::Set(f, values[i]));
+  for (std::int64_t c = 0; c < kPanelKeys; c += lanes) {
+    const V own = hn::LoadU(f, values + c);
+    V greater = hn::Zero(f);
+    for (std::int64_t i = 0; i < kPanelKeys; ++i)
+      greater = hn::Add(greater, hn::IfThenElseZero(hn::Gt(hn::Set(f, values[i]), own), one));
+    least = hn::IfThenElse(hn::Lt(greater, limit), hn::Min(least, own), least);
+  }
+  return hn::GetLane(hn::MinOfLanes(f, least));
+}
+
+ScoreKernels table() {
+  return {scores, soft_cap, probabilities, next_above, columns, add, kth_largest,
+          kChains * static_cast<std::int64_t>(hn::Lanes(D())), hwy::TargetName(HWY_TARGET)};
+}
 
 }  // namespace vitrine::engine::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

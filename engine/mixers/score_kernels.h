@@ -19,7 +19,7 @@ struct RowSums {
   const float* sets = nullptr;         ///< [set][key] weights of the block's keys
   std::size_t n_sets = 0, set_stride = 0;
   float* sums = nullptr;               ///< [entropy, distance, sets...][kLanes], added to
-  float* maxima = nullptr;             ///< [kPanelKeys] largest probability of as many disjoint groups of keys, 0 of no group
+  float* maxima = nullptr;             ///< [kPanelKeys] largest probability of the keys j, j + group_stride, ... of the block; 0: no group
 };
 
 /// Kernels for the processor at hand (AVX-512, AVX2, SSE4, NEON, ...), chosen once. All lengths in floats.
@@ -37,6 +37,9 @@ struct ScoreKernels {
   void (*columns)(const float* p, std::int64_t rows, std::int64_t stride, std::int64_t n, float* acc, float* most);
   /// dst[j] += src[j]
   void (*add)(const float* src, std::int64_t n, float* dst);
+  /// The kth largest of kPanelKeys values, 1 <= k <= kPanelKeys.
+  float (*kth_largest)(const float* values, int k);
+  std::int64_t group_stride;           ///< of the keys that share one of the maxima of `RowSums`
   const char* name;                    ///< of the instruction set
 };
 [[nodiscard]] const ScoreKernels& score_kernels();

@@ -169,6 +169,20 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"long", 97, 1500, 16, false, 0, 0, false, false, {}, 8}, Case{"none_kept", 20, 20, 4, false, 0, 0, false, false, {}, 0}),
     [](const auto& info) { return std::string(info.param.name); });
 
+TEST(StatisticsTop, OfEqualWeightsHoldsTheFirstKeys) {
+  constexpr std::int64_t kCols = 1500;
+  const std::vector<float> q{0, 1};
+  std::vector<float> k(kCols, 0.0F);
+  for (const std::size_t j : {1100, 700, 97, 61, 50, 47, 3}) k[j] = 2;   // equal ones in several blocks and groups
+  const std::vector<float> lse{std::log(1500.0F), std::log(1493.0F + 7 * std::exp(2.0F))};
+  HeadScores head;
+  head.q = q.data(), head.k = k.data(), head.lse = lse.data();
+  head.rows = 2, head.cols = kCols, head.d = 1;
+  const auto got = attention_statistics(head, {.top_k = 5});
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(got->top_key, (std::vector<std::int32_t>{0, 1, 2, 3, 4, 3, 47, 50, 61, 97}));
+}
+
 TEST(StatisticsRefuse, WhatDoesNotFit) {
   Head head(Case{"", 10, 10, 4});
   StatisticsRequest grid{.grid = {1, 3, 4}};
