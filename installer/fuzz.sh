@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # ./installer/fuzz.sh SECONDS [TARGET...]: builds the fuzz targets (clang, AddressSanitizer, UndefinedBehaviorSanitizer) and
 # runs each that long, or FUZZ_RUNS executions. Prints a table; exit 1 if there was a finding.
-# FUZZ_BUILD (default build/fuzz) holds programs, corpora and findings; FUZZ_SKIP_BUILD=1 takes the programs that are there.
+# Inputs have up to FUZZ_BYTES bytes (1024). FUZZ_BUILD (default build/fuzz) holds programs, corpora and findings;
+# FUZZ_SKIP_BUILD=1 takes the programs that are there.
 set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 package_lists+=("$root/installer/packages_fuzz.txt")
@@ -10,7 +11,7 @@ seconds=${1:-}
 [[ $seconds =~ ^[0-9]+$ ]] || die "usage: fuzz.sh SECONDS [TARGET...]"
 shift
 build_dir=${FUZZ_BUILD:-$root/build/fuzz}
-most_bytes=4096
+most_bytes=${FUZZ_BYTES:-1024}
 
 build_targets() {
   cmake --preset fuzz -S "$root" -B "$build_dir" >"$build_dir/configure.log" 2>&1 || { cat "$build_dir/configure.log" >&2; exit 1; }
@@ -37,7 +38,7 @@ run_target() {
   local name=$1 log=$build_dir/logs/$1.log status=0 limit=(-max_total_time="$seconds")
   [ -z "${FUZZ_RUNS:-}" ] || limit=(-runs="$FUZZ_RUNS")
   mkdir -p "$build_dir/logs" "$build_dir/findings"
-  ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1:malloc_context_size=4:quarantine_size_mb=16:max_malloc_fill_size=0} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1} \
+  ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1:malloc_context_size=0:quarantine_size_mb=1:thread_local_quarantine_size_kb=64:max_malloc_fill_size=0} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1} \
     "$build_dir/bin/fuzz_$name" "${limit[@]}" -max_len=$most_bytes -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -reload=0 -entropic=0 \
     -artifact_prefix="$build_dir/findings/$name-" "$build_dir/corpus/$name" >"$log" 2>&1 || status=$?
   local runs speed edges inputs found
