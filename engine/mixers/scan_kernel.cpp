@@ -1,55 +1,60 @@
 #include "engine/mixers/scan_kernel.h"
 
-#include <algorithm>
-#include <bit>
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/mixers/scan_kernel.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
 
-// One clone per instruction set, chosen when the library is loaded.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
-#define VITRINE_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
-#else
-#define VITRINE_CLONES
-#endif
+#include "engine/mixers/exp-inl.h"
 
-namespace vitrine::engine {
+HWY_BEFORE_NAMESPACE();
+namespace vitrine::engine::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
 
-namespace {
-
-/// e^x to 2 units in the last place for x <= 88; branch free, so that a loop of it becomes vector code.
-/// x = n ln 2 + r, |r| <= ln 2 / 2; e^r by a polynomial of degree 6; below -87 the result is the smallest normal number.
-inline float exp_lane(float x) {
-  constexpr float kLog2e = 1.44269504F, kLn2High = 0.693359375F, kLn2Low = -2.12194440e-4F, kShift = 12582912.0F;
-  x = std::min(std::max(x, -87.0F), 88.0F);
-  const float n = (x * kLog2e + kShift) - kShift;
-  const float r = (x - n * kLn2High) - n * kLn2Low;
-  float p = 1.9875691500e-4F;
-  p = p * r + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  p = p * r * r + r + 1.0F;
-  return p * std::bit_cast<float>((static_cast<std::int32_t>(n) + 127) << 23);
+/// One token of as many channels as a vector holds.
+/// @param b, c [state]; @param a, h first channel's of [state, channel]
+template <class D>
+HWY_INLINE hn::Vec<D> scan_step(D f, hn::Vec<D> step, hn::Vec<D> in, const float* HWY_RESTRICT a, const float* HWY_RESTRICT b,
+                                const float* HWY_RESTRICT c, std::int64_t channels, std::int64_t states, float* HWY_RESTRICT h) {
+  const hn::Vec<D> drive = hn::Mul(step, in);
+  hn::Vec<D> y = hn::Zero(f);
+  for (std::int64_t i = 0; i < states; ++i) {
+    const hn::Vec<D> decay = exp_of(f, hn::Mul(step, hn::LoadU(f, a + i * channels)));
+    const hn::Vec<D> state = hn::MulAdd(decay, hn::LoadU(f, h + i * channels), hn::Mul(drive, hn::Set(f, b[i])));
+    hn::StoreU(state, f, h + i * channels);
+    y = hn::MulAdd(hn::Set(f, c[i]), state, y);
+  }
+  return y;
 }
 
-}  // namespace
-
-VITRINE_CLONES void scan_sequence(const float* v, const float* delta, const float* a, const float* b, const float* c,
-                                  std::int64_t tokens, std::int64_t channels, std::int64_t states, float* h, float* out) {
+void scan(const float* v, const float* delta, const float* a, const float* b, const float* c, std::int64_t tokens, std::int64_t channels,
+          std::int64_t states, float* h, float* out) {
+  const hn::ScalableTag<float> wide;
+  const hn::CappedTag<float, 1> single;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
   for (std::int64_t t = 0; t < tokens; ++t) {
-    const float* __restrict step = delta + t * channels;
-    const float* __restrict in = v + t * channels;
-    float* __restrict y = out + t * channels;
-    for (std::int64_t ch = 0; ch < channels; ++ch) y[ch] = 0;
-    for (std::int64_t i = 0; i < states; ++i) {
-      const float* __restrict rate = a + i * channels;
-      float* __restrict state = h + i * channels;
-      const float drive = b[t * states + i], read = c[t * states + i];
-      for (std::int64_t ch = 0; ch < channels; ++ch) {
-        state[ch] = exp_lane(step[ch] * rate[ch]) * state[ch] + step[ch] * in[ch] * drive;
-        y[ch] += read * state[ch];
-      }
-    }
+    const float *step = delta + t * channels, *in = v + t * channels;
+    const auto some = [&](auto f, std::int64_t ch) {
+      hn::StoreU(scan_step(f, hn::LoadU(f, step + ch), hn::LoadU(f, in + ch), a + ch, b + t * states, c + t * states, channels, states, h + ch), f,
+                 out + t * channels + ch);
+    };
+    std::int64_t ch = 0;
+    for (; ch + lanes <= channels; ch += lanes) some(wide, ch);
+    for (; ch < channels; ++ch) some(single, ch);
   }
 }
 
+}  // namespace vitrine::engine::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace vitrine::engine {
+HWY_EXPORT(scan);
+
+void scan_sequence(const float* v, const float* delta, const float* a, const float* b, const float* c, std::int64_t tokens,
+                   std::int64_t channels, std::int64_t states, float* h, float* out) {
+  HWY_DYNAMIC_DISPATCH(scan)(v, delta, a, b, c, tokens, channels, states, h, out);
+}
 }  // namespace vitrine::engine
+#endif

@@ -9,6 +9,8 @@
 #include <hwy/highway.h>
 #include <hwy/contrib/math/math-inl.h>
 
+#include "engine/mixers/exp-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace vitrine::engine::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -90,23 +92,6 @@ HWY_INLINE void add_to(float* sums, V v) {
   hn::StoreU(hn::Add(hn::LoadU(f, sums), v), f, sums);
 }
 
-/// e^x to 2 units in the last place for x <= 88, 0 below -87: x = n ln 2 + r, |r| <= ln 2 / 2, e^r by a polynomial. The power
-/// of two goes into the exponent as an integer, which the range allows; hn::Exp multiplies twice and takes 1.6 times as long.
-HWY_INLINE V exp_of(V x) {
-  const D f;
-  const hn::RebindToSigned<D> i;
-  const V n = hn::Round(hn::Mul(x, hn::Set(f, 1.44269504F)));
-  const V r = hn::NegMulAdd(n, hn::Set(f, -2.12194440e-4F), hn::NegMulAdd(n, hn::Set(f, 0.693359375F), x));
-  const V r2 = hn::Mul(r, r);
-  const V low = hn::MulAdd(hn::Set(f, 1.6666665459e-1F), r, hn::Set(f, 5.0000001201e-1F));
-  const V middle = hn::MulAdd(hn::Set(f, 8.3334519073e-3F), r, hn::Set(f, 4.1665795894e-2F));
-  const V high = hn::MulAdd(hn::Set(f, 1.9875691500e-4F), r, hn::Set(f, 1.3981999507e-3F));
-  const V tail = hn::MulAdd(hn::MulAdd(high, r2, middle), r2, low);
-  const V e = hn::MulAdd(r2, tail, hn::Add(r, hn::Set(f, 1.0F)));
-  const V scaled = hn::BitCast(f, hn::Add(hn::BitCast(i, e), hn::ShiftLeft<23>(hn::ConvertTo(i, n))));
-  return hn::IfThenElseZero(hn::Ge(x, hn::Set(f, -87.0F)), scaled);
-}
-
 /// Chains of sums that do not wait for each other; a panel is a whole number of them.
 inline constexpr std::int64_t kChains = 3;
 
@@ -121,7 +106,7 @@ float probabilities(float* HWY_RESTRICT s, std::int64_t n, const RowSums& row) {
     for (std::int64_t c = 0; c < kChains; ++c) {
       const std::int64_t at = j + c * lanes;
       const V log_p = hn::Sub(hn::LoadU(f, s + at), lse);
-      const V p = exp_of(log_p);
+      const V p = exp_of(f, log_p);
       hn::StoreU(p, f, s + at);
       most[c] = hn::Max(most[c], p);
       if (row.sums) entropy[c] = hn::NegMulAdd(p, log_p, entropy[c]);
