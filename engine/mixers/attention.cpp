@@ -88,8 +88,10 @@ Result<AttentionCore> AttentionCore::build(const nlohmann::json& params, BuildCo
 Tensor AttentionCore::split(const Tensor& x, int heads, int d) const { return reshape(x, {x.size(0), x.size(1), heads, d}); }
 
 AttentionCore::Heads AttentionCore::project(const Tensor& x, const Tensor& memory, Pass& pass) const {
+  const bool last = pass.last_query && !cross_ && !shared_qkv_;
+  const auto asked = [&](const Tensor& t, int axis) { return last ? slice(t, axis, t.size(axis) - 1, t.size(axis)) : t; };
   Heads h;
-  h.q = split(q_(x), n_heads_, d_head_);
+  h.q = split(q_(asked(x, 1)), n_heads_, d_head_);
   h.k = shared_qkv_ ? h.q : split(k_(memory), n_kv_heads_, d_head_);
   h.v = shared_qkv_ ? h.q : split(v_(memory), n_kv_heads_, d_value_);
   h.q = pass.hook(hook_q_, h.q);
@@ -103,7 +105,7 @@ AttentionCore::Heads AttentionCore::project(const Tensor& x, const Tensor& memor
   if (rope_) {
     Tensor positions = pass.input("position_ids");
     if (!positions.defined()) positions = arange(x.size(1)) + static_cast<double>(pass.position);
-    h.q = rope_->apply(h.q, positions);
+    h.q = rope_->apply(h.q, asked(positions, -1));
     h.k = rope_->apply(h.k, positions);
   }
   if (pass.cache && !cross_) {
@@ -138,7 +140,8 @@ Tensor AttentionCore::forward(const Tensor& x, const Tensor& memory, const Score
     z = matmul(pattern, v);
     if (map && pass.capture_maps) *map = stored_map(pattern, v, z, "dense softmax", !pass.edited(hook_pattern_));
   } else {
-    const FusedAttention fused = fused_attention(h.q, h.k, h.v, bias, terms.causal, scale_);
+    // The last query sees every key, and needs no mask to say so.
+    const FusedAttention fused = fused_attention(h.q, h.k, h.v, bias, terms.causal && queries > 1, scale_);
     z = fused.z;
     if (map && pass.capture_maps) *map = attention_map({h.q, h.k, h.v, fused.lse, z, bias, terms.causal, scale_});
   }

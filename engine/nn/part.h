@@ -67,6 +67,7 @@ class Pass {
   std::int64_t position = 0;                               ///< of the first token of this step, in a generation
   bool differentiable = false;
   bool capture_maps = true;
+  bool last_query = false;         ///< self attention answers for the last token alone, [batch, 1, d_model]
 };
 
 /// One operation of a model. Immutable after building; `forward` may be called for many passes.

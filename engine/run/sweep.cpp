@@ -4,20 +4,17 @@
 #include <set>
 #include <span>
 
+#include "engine/run/joined_sweep.h"
 #include "engine/run/resolve.h"
 #include "engine/run/tower_run.h"
 #include "engine/tensor/guard.h"
+#include "engine/tensor/ops.h"
 
 namespace vitrine::engine {
 
 namespace {
 
-/// A variant with the first block that it changes, per tower.
-struct Variant {
-  std::size_t index = 0;
-  ResolvedEdits edits;
-  std::vector<int> first;
-};
+using Variant = SweepVariant;
 
 Result<std::vector<Variant>> resolve_variants(const Model& model, const SweepRequest& request) {
   std::vector<Variant> all;
@@ -121,10 +118,11 @@ class StackedRun {
 
 }  // namespace
 
-Status sweep(const Model& model, const SweepRequest& request, const VariantVisitor& visit, const Progress& progress) {
-  if (request.variants.empty()) return {};
-  VITRINE_TRY(const ResolvedEdits shared, resolve_edits(model, request.edits));
-  VITRINE_TRY(const std::vector<Variant> variants, resolve_variants(model, request));
+namespace {
+
+/// Variants that change the same blocks first, as many at a time as memory allows.
+Status sweep_stacked(const Model& model, const SweepRequest& request, const ResolvedEdits& shared, const std::vector<Variant>& variants,
+                     const VariantVisitor& visit, const Progress& progress) {
   RunRequest run{.inputs = request.inputs, .edits = request.edits, .capture_maps = false, .keep_residuals = true, .parent = request.parent};
   if (!run.parent) {
     VITRINE_TRY(run.parent, run_model(model, run));
@@ -146,6 +144,43 @@ Status sweep(const Model& model, const SweepRequest& request, const VariantVisit
     begin = end;
   }
   return {};
+}
+
+/// The logits of the last token out of those of all.
+VariantVisitor of_last_token(const VariantVisitor& visit) {
+  return [&visit](std::size_t variant, const std::map<std::string, Tensor>& outputs) {
+    std::map<std::string, Tensor> asked;
+    if (auto it = outputs.find("logits"); it != outputs.end()) {
+      const Tensor& x = it->second;
+      asked["logits"] = x.dim() == 3 ? slice(x, 1, x.size(1) - 1, x.size(1)) : x;
+    }
+    return visit(variant, asked);
+  };
+}
+
+}  // namespace
+
+Status sweep(const Model& model, const SweepRequest& request, const VariantVisitor& visit, const Progress& progress) {
+  if (request.variants.empty()) return {};
+  VITRINE_TRY(const ResolvedEdits shared, resolve_edits(model, request.edits));
+  VITRINE_TRY(std::vector<Variant> others, resolve_variants(model, request));
+  std::vector<Variant> joined;
+  if (JoinedSweep::fits(model, request, shared)) {
+    const auto taken = std::stable_partition(others.begin(), others.end(), [&](const Variant& v) { return !JoinedSweep::takes(model, v.edits); });
+    joined.assign(std::make_move_iterator(taken), std::make_move_iterator(others.end()));
+    others.erase(taken, others.end());
+  }
+  const VariantVisitor asked = request.last_token ? of_last_token(visit) : visit;
+  if (!joined.empty()) {
+    const Status status = guard([&]() -> Status {
+      const InferenceScope no_gradients;
+      JoinedSweep together(model, request, shared);
+      return together.run(joined, asked, progress);
+    }, ErrorCode::InvalidInput);
+    VITRINE_CHECK(status);
+  }
+  if (others.empty()) return {};
+  return sweep_stacked(model, request, shared, others, asked, progress);
 }
 
 }  // namespace vitrine::engine

@@ -20,13 +20,18 @@ struct SweepRequest {
   std::vector<EditList> variants;
   std::shared_ptr<const Run> parent;         ///< of `inputs` and `edits` with residuals; made if there is none
   std::int64_t memory_limit = 32LL << 20;    ///< bytes of activations that one batch of variants may take; more is not quicker
+  /// Only "logits" of the last token are asked for, [batch, 1, vocab]; what they do not depend on is not computed. A model
+  /// whose logits have no token axis gives them as they are.
+  bool last_token = false;
 };
 
-/// Gets the outputs of one variant, exactly as a run of its own would name and shape them.
+/// Gets the outputs of one variant, exactly as a run of its own would name and shape them (but see `last_token`).
 using VariantVisitor = std::function<Status(std::size_t variant, const std::map<std::string, Tensor>& outputs)>;
 
 /// Computes all variants. Those that first change the same block share everything before the changed hook, and go through
-/// the rest of the model as one batch (variant x item) of as many variants as the memory limit takes.
+/// the rest of the model as one batch (variant x item) of as many variants as the memory limit takes. Where tokens meet in
+/// plain self attention alone and a variant changes z of one block, variants of all blocks make one batch that grows as the
+/// blocks advance; see `JoinedSweep`.
 ///
 /// Variants are visited in groups, those that change late blocks first. Equal to one run per variant up to the order of sums.
 /// @error those of `run_model`; what `visit` returns; Cancelled

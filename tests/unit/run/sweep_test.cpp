@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include <nlohmann/json.hpp>
+
 #include "engine/model/build.h"
 #include "engine/run/evaluate.h"
 #include "tests/unit/engine_fixture.h"
@@ -91,6 +93,70 @@ INSTANTIATE_TEST_SUITE_P(Models, Sweep,
                          testing::Values("demo:vit_digits", "demo:crate_digits", "demo:lm_text", "demo:mamba_text", "demo:clip_glyphs", "demo:codebook_fsm", golden("language/t5"),
                                          golden("language/llama"), golden("language/bert"), golden("vision/hf_swin"), golden("vision/timm_swin"), golden("vision/hf_deit_distilled")),
                          [](const auto& info) { return test_name(info.param.substr(info.param.find_last_of(":/") + 1)); });
+
+/// z of every head of three layers: off, scaled or replaced at one token, at two, at the last; and one change elsewhere.
+std::vector<EditList> patches(const Model& model) {
+  std::vector<EditList> all;
+  const auto& mixers = model.towers()[0].mixers;
+  for (std::size_t l : {std::size_t{0}, mixers.size() / 2, mixers.size() - 1}) {
+    const std::string site = mixers[l].site + ".hook_z";
+    for (std::int64_t h = 0; h < std::min(mixers[l].heads, 3); ++h) {
+      all.push_back({Edit{.site = site, .heads = {h}}});
+      for (const std::int64_t token : {0, 3, 5, 8, -1, -3})
+        all.push_back({Edit{.site = site, .heads = {h}, .tokens = {token}, .op = token % 2 == 0 ? EditOp::Scale : EditOp::Replace, .scale = 3, .value = {0.7F}}});
+      all.push_back({Edit{.site = site, .heads = {h}, .tokens = {2, 6}, .op = EditOp::Zero}});
+      all.push_back({Edit{.site = site, .heads = {h}, .tokens = {4}, .op = EditOp::Mean}});
+      all.push_back({Edit{.site = site, .heads = {h}, .tokens = {4}}, Edit{.site = site, .heads = {-1}, .tokens = {4}, .op = EditOp::Add, .value = {0.5F}}});
+    }
+    all.push_back({Edit{.site = site, .tokens = {3}, .op = EditOp::Scale, .scale = 2}});
+  }
+  all.push_back({Edit{.site = model.towers()[0].prefix + "blocks.1.hook_resid_pre", .op = EditOp::Scale, .scale = 2}});
+  return all;
+}
+
+class SweepOfLastToken : public testing::TestWithParam<std::string> {};
+
+TEST_P(SweepOfLastToken, GivesTheLogitsOfEachRunThere) {
+  const auto model = must_open(GetParam());
+  ASSERT_TRUE(model);
+  const EditList shared = {Edit{.site = model->towers()[0].mixers[0].site + ".hook_z", .heads = {0}, .op = EditOp::Scale, .scale = 0.5}};
+  auto masked = some_inputs(*model);
+  if (masked.contains("input_ids")) masked["attention_mask"] = slice_scatter(ones({1, 9}, DType::I64), zeros({1, 2}, DType::I64), 1, 0, 2);
+  for (const auto& [in_force, inputs] : {std::pair{EditList{}, some_inputs(*model)}, {shared, some_inputs(*model)}, {EditList{}, two_items(*model)}, {EditList{}, masked}}) {
+    SweepRequest request{.inputs = inputs, .edits = in_force, .variants = patches(*model), .last_token = true};
+    std::vector<Tensor> alone;
+    for (const EditList& variant : request.variants) {
+      EditList all = in_force;
+      all.insert(all.end(), variant.begin(), variant.end());
+      const Tensor x = must_run(*model, {.inputs = request.inputs, .edits = all, .capture_maps = false})->outputs.at("logits");
+      alone.push_back(x.dim() == 3 ? slice(x, 1, x.size(1) - 1, x.size(1)) : x);
+    }
+    for (const std::int64_t limit : {std::int64_t{1}, std::int64_t{1} << 14, std::int64_t{1} << 32}) {
+      request.memory_limit = limit;
+      std::set<std::size_t> seen;
+      const auto status = sweep(*model, request, [&](std::size_t v, const std::map<std::string, Tensor>& outputs) -> Status {
+        EXPECT_TRUE(seen.insert(v).second);
+        EXPECT_EQ(outputs.size(), 1U);
+        EXPECT_EQ(outputs.at("logits").shape(), alone[v].shape());
+        EXPECT_LT(difference(outputs.at("logits"), alone[v]) / std::max(1.0, max_abs(alone[v])), 1e-5) << edits_to_json(request.variants[v]).dump() << " limit " << limit;
+        return {};
+      });
+      ASSERT_TRUE(status) << sentence(status.error());
+      EXPECT_EQ(seen.size(), request.variants.size());
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, SweepOfLastToken,
+                         testing::Values("demo:lm_text", "demo:lm_text_codebook", "demo:mamba_text", "demo:vit_digits", golden("language/gpt2"), golden("language/llama"), golden("language/gpt_neox"),
+                                         golden("vision/timm_swin")),
+                         [](const auto& info) { return test_name(info.param.substr(info.param.find_last_of(":/") + 1)); });
+
+TEST(Sweep, RefusesATokenThatIsNotThere) {
+  const auto model = must_open("demo:lm_text");
+  const SweepRequest request{.inputs = some_inputs(*model), .variants = {{Edit{.site = "blocks.0.attn.hook_z", .heads = {0}, .tokens = {9}}}}, .last_token = true};
+  EXPECT_FALSE(sweep(*model, request, [](std::size_t, const auto&) -> Status { return {}; }));
+}
 
 class Variants : public testing::TestWithParam<std::string> {};
 
