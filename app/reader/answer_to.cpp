@@ -22,12 +22,12 @@ namespace {
 Status answer_identify(const Question& question, Answering& with, WireWriter& out) {
   VITRINE_TRY(const FileIdentity identity, identify(question.path));
   put_identity(identity, out);
-  return identity.checkpoint ? with.put(*identity.checkpoint, out) : Status{};
+  return identity.checkpoint ? with.put(identity.checkpoint, out) : Status{};
 }
 
 Status answer_weights(const Question& question, Answering& with, WireWriter& out) {
   VITRINE_TRY(const auto checkpoint, open_checkpoint(question.path));
-  return with.put(*checkpoint, out);
+  return with.put(checkpoint, out);
 }
 
 Status answer_json(const Question& question, Answering&, WireWriter& out) {
@@ -90,18 +90,18 @@ Status answer_any(const Question& question, Answering& with, WireWriter& out) {
 
 }  // namespace
 
-std::string answer_to(const Question& question, Answering& with, const std::vector<std::string>& protections) {
+WireWriter answer_to(const Question& question, Answering& with, const std::vector<std::string>& protections) {
   WireWriter good;
   good.put_u8(0);
   Status status;
   if (question.what == "protections") good.put_texts(protections);
   else status = answer_any(question, with, good);
   if (const Status whole = with.check_whole(); !whole) status = whole;
-  if (status) return good.bytes();
+  if (status) return good;
   WireWriter refused;
   refused.put_u8(1);
   refused.put_error(status.error());
-  return refused.bytes();
+  return refused;
 }
 
 }  // namespace vitrine::app

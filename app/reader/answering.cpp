@@ -54,8 +54,9 @@ Result<std::uint64_t> Answering::lay_down(std::span<const std::byte> bytes) {
   return borrowed.first;
 }
 
-Status Answering::put(const Checkpoint& checkpoint, isolate::WireWriter& out) {
-  const auto* mapped = dynamic_cast<const MappedCheckpoint*>(&checkpoint);
+Status Answering::put(std::shared_ptr<const Checkpoint> checkpoint, isolate::WireWriter& out) {
+  checkpoint_ = std::move(checkpoint);
+  const auto* mapped = dynamic_cast<const MappedCheckpoint*>(checkpoint_.get());
   if (mapped == nullptr) return fail(ErrorCode::Internal, "the reader's checkpoint is of no kind that can be handed over");
   std::vector<std::shared_ptr<const std::vector<std::byte>>> decoded;
   VITRINE_CHECK(isolate::put_checkpoint(*mapped, files_, decoded, out));
@@ -66,11 +67,15 @@ Status Answering::put(const Checkpoint& checkpoint, isolate::WireWriter& out) {
   return {};
 }
 
-Status Answering::send(const std::string& answer) {
+Status Answering::send(const isolate::WireWriter& answer) {
   Message done;
   done.kind = Message::Kind::Done;
-  VITRINE_TRY(done.number, lay_down(std::as_bytes(std::span(answer))));
   done.extra = answer.size();
+  {
+    VITRINE_TRY(auto borrowed, borrow(answer.size()));
+    answer.write_to(borrowed.second.bytes());
+    done.number = borrowed.first;
+  }
   return isolate::send_message(channel_, done);
 }
 

@@ -21,10 +21,10 @@ class Answering final : public engine::FileSource {
   [[nodiscard]] engine::Result<std::shared_ptr<const engine::MappedFile>> open(const std::filesystem::path& path) override;
   /// Lays bytes down where the program will map them. @return the number of that memory
   [[nodiscard]] engine::Result<std::uint64_t> lay_down(std::span<const std::byte> bytes);
-  /// Adds a checkpoint to the answer, and lays down what had to be decoded.
-  [[nodiscard]] engine::Status put(const engine::Checkpoint& checkpoint, engine::isolate::WireWriter& out);
+  /// Adds a checkpoint to the answer, which must not outlive this, and lays down what had to be decoded.
+  [[nodiscard]] engine::Status put(std::shared_ptr<const engine::Checkpoint> checkpoint, engine::isolate::WireWriter& out);
   /// Sends the answer: after it nothing is listened to.
-  [[nodiscard]] engine::Status send(const std::string& answer);
+  [[nodiscard]] engine::Status send(const engine::isolate::WireWriter& answer);
   /// None of the files became shorter while it was read.
   [[nodiscard]] engine::Status check_whole() const;
 
@@ -39,11 +39,12 @@ class Answering final : public engine::FileSource {
   int channel_;
   std::uint64_t rooms_ = 0;
   std::vector<std::shared_ptr<const engine::MappedFile>> files_;
+  std::shared_ptr<const engine::Checkpoint> checkpoint_;   ///< of the answer
   std::unordered_map<std::string, std::size_t> known_;
 };
 
 /// Answers the question: a flag (1: refused), then the error or what the question asks for.
-[[nodiscard]] std::string answer_to(const engine::isolate::Question& question, Answering& with,
+[[nodiscard]] engine::isolate::WireWriter answer_to(const engine::isolate::Question& question, Answering& with,
                                     const std::vector<std::string>& protections);
 
 }  // namespace vitrine::app

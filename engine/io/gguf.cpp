@@ -281,7 +281,7 @@ class GgufReader {
     }
     if (bytes_.size() > expected)
       checkpoint_.warn(fmt::format("{} trailing bytes after the end of the last tensor", bytes_.size() - expected));
-    for (Info& info : infos_) VITRINE_CHECK(checkpoint_.add(std::move(info.entry), {info.codec, file_, nullptr, {}}));
+    for (Info& info : infos_) VITRINE_CHECK(checkpoint_.add(info.entry, {info.codec, file_, nullptr, {}}));
     return {};
   }
 
@@ -338,8 +338,8 @@ Result<MappedCheckpoint> join_parts(MappedCheckpoint first, const std::string& p
     VITRINE_CHECK(whole.absorb(std::move(checkpoint)));
   }
   const std::uint64_t total = count_at(whole.metadata(), "split.tensors.count");
-  if (total != 0 && total != whole.tensors().size())
-    whole.warn(fmt::format("split.tensors.count is {}, the parts hold {}", total, whole.tensors().size()));
+  if (total != 0 && total != whole.size())
+    whole.warn(fmt::format("split.tensors.count is {}, the parts hold {}", total, whole.size()));
   return whole;
 }
 

@@ -43,37 +43,91 @@ void decode_strided(const TensorEntry& entry, const TensorSource& source, const 
   }
 }
 
+/// Every checkpoint that is no list, as one.
+class UnfoldedList final : public TensorList {
+ public:
+  explicit UnfoldedList(std::shared_ptr<const Checkpoint> checkpoint) : checkpoint_(std::move(checkpoint)) {}
+  std::size_t size() const override { return checkpoint_->tensors().size(); }
+  ListedTensor at(std::size_t number) const override {
+    const TensorEntry& entry = checkpoint_->tensors()[number];
+    return {entry.name, entry.dtype, entry.shape, entry.offset, entry.bytes};
+  }
+
+ private:
+  std::shared_ptr<const Checkpoint> checkpoint_;
+};
+
 }  // namespace
 
-std::optional<std::size_t> MappedCheckpoint::number_of(std::string_view name) const {
-  return index_.find(name, [this](std::size_t number) -> const std::string& { return tensors_[number].name; });
+std::shared_ptr<const TensorList> tensor_list(std::shared_ptr<const Checkpoint> checkpoint) {
+  if (auto list = std::dynamic_pointer_cast<const TensorList>(checkpoint)) return list;
+  return std::make_shared<const UnfoldedList>(std::move(checkpoint));
 }
 
-void MappedCheckpoint::reserve(std::size_t tensors) {
-  tensors_.reserve(tensors);
-  sources_.reserve(tensors);
+std::optional<std::size_t> MappedCheckpoint::number_of(std::string_view name) const {
+  return index_.find(name, [this](std::size_t number) { return packed_.name(number); });
+}
+
+void MappedCheckpoint::reserve(std::size_t tensors, std::size_t name_bytes, std::size_t axes) {
+  packed_.reserve(tensors, name_bytes, axes);
   index_.reserve(tensors);
 }
 
-Status MappedCheckpoint::add(TensorEntry entry, TensorSource source) {
+std::uint32_t MappedCheckpoint::number_of_kind(const TensorKind& kind) {
+  constexpr std::size_t kLast = 8;
+  for (std::size_t back = 1; back <= std::min(kLast, kinds_.size()); ++back)
+    if (kinds_[kinds_.size() - back] == kind) return static_cast<std::uint32_t>(kinds_.size() - back);
+  kinds_.push_back(kind);
+  return static_cast<std::uint32_t>(kinds_.size() - 1);
+}
+
+Status MappedCheckpoint::append(std::string_view name, std::span<const std::int64_t> shape, std::uint64_t offset, std::uint64_t bytes,
+                                std::uint32_t kind) {
   ask_memory();
-  const auto name_of = [this](std::size_t number) -> const std::string& { return tensors_[number].name; };
-  if (!index_.add(entry.name, name_of))
+  if (packed_.add(name, shape, offset, bytes, kind)) return {};
+  return fail_file(ErrorCode::FileLimit, kinds_[kind].file, "has names of more than 4 GB");
+}
+
+std::optional<std::size_t> MappedCheckpoint::index_names() {
+  return index_.add_up_to(packed_.size(), [this](std::size_t number) { return packed_.name(number); });
+}
+
+Status MappedCheckpoint::add(const TensorEntry& entry, const TensorSource& source) {
+  if (number_of(entry.name))
     return fail_file(ErrorCode::FileFormat, entry.file,
                      fmt::format("duplicate: the tensor '{}' stands twice", printable(entry.name)), entry.offset);
-  tensors_.push_back(std::move(entry));
-  sources_.push_back(std::move(source));
+  VITRINE_CHECK(append(entry.name, entry.shape, entry.offset, entry.bytes, number_of_kind({entry.dtype, entry.file, source})));
+  static_cast<void>(index_names());   // not there, as was seen
   return {};
+}
+
+TensorEntry MappedCheckpoint::entry(std::size_t number) const {
+  const PackedRow& row = packed_[number];
+  const TensorKind& kind = kinds_[row.kind];
+  const auto shape = packed_.shape(number);
+  return {std::string(packed_.name(number)), kind.dtype, {shape.begin(), shape.end()}, row.offset, row.bytes, kind.file};
+}
+
+const std::vector<TensorEntry>& MappedCheckpoint::tensors() const {
+  const std::lock_guard lock(made_->guard);
+  made_->tensors.reserve(packed_.size());
+  while (made_->tensors.size() < packed_.size()) made_->tensors.push_back(entry(made_->tensors.size()));
+  return made_->tensors;
+}
+
+ListedTensor MappedCheckpoint::at(std::size_t number) const {
+  const PackedRow& row = packed_[number];
+  return {packed_.name(number), kinds_[row.kind].dtype, packed_.shape(number), row.offset, row.bytes};
 }
 
 void MappedCheckpoint::add_transposed(const std::string& alias, const std::string& target) {
   const auto found = number_of(target);
   if (!found || number_of(alias)) return;
-  TensorEntry entry = tensors_[*found];
-  if (entry.shape.size() != 2) return;
-  entry.name = alias;
-  std::swap(entry.shape[0], entry.shape[1]);
-  transposed_.emplace(alias, Transposed{std::move(entry), *found});
+  TensorEntry turned = entry(*found);
+  if (turned.shape.size() != 2) return;
+  turned.name = alias;
+  std::swap(turned.shape[0], turned.shape[1]);
+  transposed_.emplace(alias, Transposed{std::move(turned), *found});
 }
 
 void MappedCheckpoint::add_alias(const std::string& alias, const std::string& target) {
@@ -82,26 +136,33 @@ void MappedCheckpoint::add_alias(const std::string& alias, const std::string& ta
 
 Status MappedCheckpoint::absorb(MappedCheckpoint&& part) {
   for (const auto& [alias, target] : part.aliases_)
-    if (!number_of(alias)) aliases_.emplace(alias, tensors_.size() + target);
-  for (std::size_t i = 0; i < part.tensors_.size(); ++i)
-    VITRINE_CHECK(add(std::move(part.tensors_[i]), std::move(part.sources_[i])));
+    if (!number_of(alias)) aliases_.emplace(alias, size() + target);
+  std::vector<std::uint32_t> kinds;
+  for (const TensorKind& kind : part.kinds_) kinds.push_back(number_of_kind(kind));
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    const PackedRow& row = part.packed_[i];
+    VITRINE_CHECK(append(part.packed_.name(i), part.packed_.shape(i), row.offset, row.bytes, kinds[row.kind]));
+  }
+  if (const auto second = index_names())
+    return fail_file(ErrorCode::FileFormat, kinds_[packed_[*second].kind].file,
+                     fmt::format("duplicate: the tensor '{}' stands twice", printable(packed_.name(*second))), packed_[*second].offset);
   for (auto& warning : part.warnings_) warn(std::move(warning));
   for (const auto& file : part.files_) add_file(file);
   return {};
 }
 
 const TensorEntry* MappedCheckpoint::find(const std::string& name) const {
-  if (const auto found = number_of(name)) return &tensors_[*found];
-  if (const auto found = aliases_.find(name); found != aliases_.end()) return &tensors_[found->second];
+  if (const auto found = number_of(name)) return &tensors()[*found];
+  if (const auto found = aliases_.find(name); found != aliases_.end()) return &tensors()[found->second];
   if (const ComplexPart* part = part_of_complex(name)) return &part->entry;
   const auto alias = transposed_.find(name);
   return alias == transposed_.end() ? nullptr : &alias->second.entry;
 }
 
 MappedCheckpoint::Stored MappedCheckpoint::stored(const std::string& name) const {
-  if (const auto found = number_of(name)) return {&tensors_[*found], &sources_[*found], sources_[*found].codec};
+  if (const auto found = number_of(name)) return {&tensors()[*found], &source(*found), source(*found).codec};
   const ComplexPart* part = part_of_complex(name);
-  return part == nullptr ? Stored{} : Stored{&part->entry, &sources_[part->target], part->codec};
+  return part == nullptr ? Stored{} : Stored{&part->entry, &source(part->target), part->codec};
 }
 
 const MappedCheckpoint::ComplexPart* MappedCheckpoint::part_of_complex(const std::string& name) const {
@@ -112,10 +173,10 @@ const MappedCheckpoint::ComplexPart* MappedCheckpoint::part_of_complex(const std
     const auto second = aliases_.find(whole);
     if (!own && second == aliases_.end()) return nullptr;
     const std::size_t target = own ? *own : second->second;
-    const Codec* codec = sources_[target].codec;
+    const Codec* codec = source(target).codec;
     if (codec == nullptr || !is_complex(codec->name)) return nullptr;
-    const std::lock_guard lock(complex_parts_->guard);
-    const auto [made, fresh] = complex_parts_->made.try_emplace(name, ComplexPart{tensors_[target], target, complex_part(*codec, part)});
+    const std::lock_guard lock(made_->guard);
+    const auto [made, fresh] = made_->complex_parts.try_emplace(name, ComplexPart{entry(target), target, complex_part(*codec, part)});
     if (fresh) made->second.entry.name = name;
     return &made->second;
   }
@@ -150,7 +211,7 @@ Status MappedCheckpoint::read_into(const TensorEntry& entry, std::span<float> ou
   if (alias == transposed_.end())
     return fail(ErrorCode::Usage, fmt::format("the checkpoint has no tensor '{}'", printable(entry.name)));
   std::vector<float> stored(out.size());
-  VITRINE_CHECK(decode(this->stored(tensors_[alias->second.target].name), stored));
+  VITRINE_CHECK(decode(this->stored(std::string(packed_.name(alias->second.target))), stored));
   const auto rows = static_cast<std::size_t>(alias->second.entry.shape[0]);
   const auto cols = static_cast<std::size_t>(alias->second.entry.shape[1]);
   constexpr std::size_t tile = 32;
@@ -235,7 +296,7 @@ std::vector<std::pair<std::string, std::size_t>> MappedCheckpoint::transposed() 
   return list;
 }
 
-std::optional<std::uint64_t> checked_numel(const std::vector<std::uint64_t>& shape) {
+std::optional<std::uint64_t> checked_numel(std::span<const std::uint64_t> shape) {
   std::uint64_t product = 1;
   bool empty = false;
   for (const std::uint64_t n : shape) {

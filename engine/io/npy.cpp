@@ -179,7 +179,7 @@ Result<NpyLayout> parse_npy(std::span<const std::byte> bytes, const std::string&
   npy.kind = element->kind;
   npy.element_bytes = element->bytes;
   npy.big_endian = element->big;
-  const auto count = checked_numel({npy.header.shape.begin(), npy.header.shape.end()});
+  const auto count = checked_numel(std::vector<std::uint64_t>(npy.header.shape.begin(), npy.header.shape.end()));
   const auto size = count ? checked_mul(*count, element->bytes) : std::nullopt;
   if (!size || *size > bytes.size() - npy.header.offset)
     return refuse(fmt::format("npy shape and descr need {} bytes, the file has {}: truncated or a wrong size",
@@ -241,7 +241,7 @@ std::string npy_preamble(const std::vector<std::int64_t>& shape) {
 
 Status write_npy(const std::filesystem::path& path, const std::vector<std::int64_t>& shape,
                  std::span<const float> values) {
-  const auto count = checked_numel({shape.begin(), shape.end()});
+  const auto count = checked_numel(std::vector<std::uint64_t>(shape.begin(), shape.end()));
   if (!count || *count != values.size())
     return fail(ErrorCode::ShapeMismatch,
                 fmt::format("a npy array of {} values does not have the shape given", values.size()));

@@ -149,9 +149,9 @@ class OnnxReader {
       warn(fmt::format("an initializer without a name, listed as '{}'", name));
     }
     name = prefix + name;
-    if (checkpoint_.tensors().size() >= kMaxTensors)
+    if (checkpoint_.size() >= kMaxTensors)
       return onnx_.refuse(fmt::format("more than {} tensors", kMaxTensors), where.offset, ErrorCode::FileLimit);
-    return checkpoint_.add(std::move(tensor->entry), std::move(tensor->source));
+    return checkpoint_.add(tensor->entry, tensor->source);
   }
 
   Status read_node(const ProtoField& message, const std::string& prefix, int depth, GraphNames& names) {
@@ -243,7 +243,7 @@ class OnnxReader {
   }
 
   void finish(GraphNames& names) {
-    for (const TensorEntry& entry : checkpoint_.tensors()) names.constants.insert(entry.name);
+    for (std::size_t i = 0; i < checkpoint_.size(); ++i) names.constants.emplace(checkpoint_.at(i).name);
     std::unordered_set<std::string_view> known = names.inputs;
     known.insert(names.constants.begin(), names.constants.end());
     for (const OnnxNode& node : names.nodes)

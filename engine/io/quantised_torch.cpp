@@ -32,7 +32,7 @@ class RenamedTypes final : public Checkpoint {
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
       tensors_[i].dtype = safetensors_name(tensors_[i].dtype);
       index_.emplace(tensors_[i].name, i);
-      plain_.push_back(mapped != nullptr && is_plain(tensors_[i], mapped->sources()[i]));
+      plain_.push_back(mapped != nullptr && is_plain(tensors_[i], mapped->source(i)));
     }
     if (mapped == nullptr) return;
     for (const auto& [alias, target] : mapped->aliases()) index_.emplace(alias, target);

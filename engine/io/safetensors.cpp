@@ -1,6 +1,7 @@
 #include "engine/io/safetensors.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,10 +19,12 @@ constexpr std::uint64_t kMaxHeader = 100'000'000;
 constexpr std::size_t kMaxRank = 64;
 constexpr std::size_t kFirst = 256;   ///< tensors by which the number of all is guessed
 
+constexpr std::size_t kBatch = 64;    ///< tensors whose names are looked at together
+
 /// What a header says of one tensor.
 struct Stated {
   std::string_view dtype;
-  std::vector<std::uint64_t> shape;
+  std::vector<std::uint64_t> shape;   ///< below 2^63
   std::uint64_t begin = 0, end = 0;
 };
 
@@ -106,26 +109,14 @@ class SafetensorsReader {
   Result<MappedCheckpoint> read() {
     VITRINE_TRY(const std::string_view text, header_text());
     checkpoint_.add_file(file_->path());
-    JsonMembers members(text, file_->path());
-    for (;;) {
-      auto more = members.next();
-      if (!more) return in_header(std::move(more.error()));
-      if (!*more) break;
-      VITRINE_CHECK(read_member(members));
-      reserve(text.size(), members.key_at());
-    }
+    const Status members = read_members(text);
+    VITRINE_CHECK(check_names());   // of those before what else is wrong
+    VITRINE_CHECK(members);
     VITRINE_CHECK(check_ranges());
     return std::move(checkpoint_);
   }
 
  private:
-  struct Range {
-    std::uint64_t begin, end;
-    std::size_t tensor;
-    bool operator<(const Range& other) const {
-      return begin != other.begin ? begin < other.begin : end < other.end;
-    }
-  };
 
   [[nodiscard]] tl::unexpected<Error> refuse(std::string message, std::uint64_t at = 8,
                                              ErrorCode code = ErrorCode::FileFormat) const {
@@ -163,20 +154,33 @@ class SafetensorsReader {
   /// Room for as many tensors as the header has if all are spelled as long as the first: a list that grows is moved again
   /// and again.
   void reserve(std::size_t header_bytes, std::size_t read_bytes) {
-    if (ranges_.size() != kFirst) return;
-    const std::size_t count = kFirst + header_bytes / (read_bytes / kFirst + 1);
-    checkpoint_.reserve(count);
-    ranges_.reserve(count);
+    if (checkpoint_.size() != kFirst) return;
+    const PackedTensors& first = checkpoint_.packed();
+    const std::size_t times = header_bytes / (read_bytes + 1) + 1;
+    checkpoint_.reserve(kFirst * times, first.names().size() * times, first.axes().size() * times);
+  }
+
+  Status read_members(std::string_view text) {
+    JsonMembers members(text, file_->path());
+    for (;;) {
+      auto more = members.next();
+      if (!more) return in_header(std::move(more.error()));
+      if (!*more) return {};
+      VITRINE_CHECK(read_member(members));
+      reserve(text.size(), members.key_at());
+    }
   }
 
   Status read_member(JsonMembers& members) {
-    name_ = members.key();
-    if (name_ == "__metadata__") {
+    const std::string& name = members.key();
+    if (name == "__metadata__") {
       auto value = members.value();
       if (!value) return in_header(std::move(value.error()));
-      if (std::exchange(has_metadata_, true)) return twice(members);
+      if (std::exchange(has_metadata_, true)) return twice(name, members.key_at());
       return read_metadata(std::move(*value));
     }
+    name_ = name;
+    name_at_ = members.key_at();
     Status added;
     if (const std::size_t length = PlainTensor(members.rest()).read(stated_); length > 0) {
       members.skip(length);
@@ -186,14 +190,25 @@ class SafetensorsReader {
       if (!value) return in_header(std::move(value.error()));
       added = read_tensor(*value);
     }
+    if (added) return names_at_.size() < kBatch ? Status{} : check_names();
     // Whatever else is wrong with it: a second tensor of one name is refused for its name.
-    if (!added && checkpoint_.find(members.key()) != nullptr) return twice(members);
-    return added;
+    VITRINE_CHECK(check_names());
+    return checkpoint_.has(name_) ? twice(name_, name_at_) : std::move(added);
   }
 
-  [[nodiscard]] tl::unexpected<Error> twice(const JsonMembers& members) const {
-    return in_header({ErrorCode::FileFormat, duplicate_key(printable(members.key())), file_->path(), members.key_at(), {}});
+  [[nodiscard]] tl::unexpected<Error> twice(std::string_view name, std::uint64_t at) const {
+    return in_header({ErrorCode::FileFormat, duplicate_key(printable(name)), file_->path(), at, {}});
   }
+
+  /// That none of the tensors read since the last call has the name of an earlier one.
+  Status check_names() {
+    const std::size_t begin = checkpoint_.size() - names_at_.size();
+    const auto second = checkpoint_.index_names();
+    if (second) return twice(checkpoint_.at(*second).name, names_at_[*second - begin]);
+    names_at_.clear();
+    return {};
+  }
+
 
   Status read_metadata(json value) {
     if (!value.is_object())
@@ -258,7 +273,10 @@ class SafetensorsReader {
   Status find_codec() {
     if (codec_ != nullptr && codec_->name == stated_.dtype) return {};
     codec_ = safetensors_codec(stated_.dtype);
-    if (codec_ != nullptr) return {};
+    if (codec_ != nullptr) {
+      kind_ = checkpoint_.number_of_kind({std::string(codec_->name), path_, {codec_, file_, nullptr, {}}});
+      return {};
+    }
     return refuse(fmt::format("tensor '{}' has the unknown dtype '{}'", shown(), printable(stated_.dtype)), 8,
                   ErrorCode::Unsupported);
   }
@@ -280,34 +298,38 @@ class SafetensorsReader {
     if (const std::uint64_t given = stated_.end - stated_.begin; !bytes || *bytes != given)
       return refuse(fmt::format("shape of '{}' and dtype {} need {} bytes, data_offsets give {}", shown(), codec_->name,
                                 bytes ? fmt::format("{}", *bytes) : "more than 2^64", given));
-    ranges_.push_back({stated_.begin, stated_.end, ranges_.size()});
-    TensorEntry entry;
-    entry.name = std::move(name_);
-    entry.dtype = codec_->name;
-    entry.shape.assign(stated_.shape.begin(), stated_.shape.end());
-    entry.offset = data_begin_ + stated_.begin;
-    entry.bytes = *bytes;
-    entry.file = path_;
-    return checkpoint_.add(std::move(entry), {codec_, file_, nullptr, {}});
+    axes_.assign(stated_.shape.begin(), stated_.shape.end());
+    names_at_.push_back(name_at_);
+    return checkpoint_.append(name_, axes_, data_begin_ + stated_.begin, *bytes, kind_);
+  }
+
+  /// Numbers of the tensors as their values lie; empty if they are listed so.
+  [[nodiscard]] std::vector<std::uint32_t> order_of_values() const {
+    const auto rows = checkpoint_.packed().rows();
+    const auto before = [](const PackedRow& a, const PackedRow& b) {
+      return a.offset != b.offset ? a.offset < b.offset : a.bytes < b.bytes;
+    };
+    if (std::is_sorted(rows.begin(), rows.end(), before)) return {};
+    std::vector<std::uint32_t> order(rows.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return before(rows[a], rows[b]); });
+    return order;
   }
 
   Status check_ranges() {
-    if (!std::is_sorted(ranges_.begin(), ranges_.end())) std::sort(ranges_.begin(), ranges_.end());
-    const auto name_of = [&](const Range& range) { return printable(checkpoint_.tensors()[range.tensor].name); };
-    std::uint64_t at = 0;
-    for (const Range& r : ranges_) {
-      if (r.begin < at)
-        return refuse(fmt::format("data_offsets of '{}' overlap the tensor before it", name_of(r)),
-                      data_begin_ + r.begin);
-      if (r.begin > at)
-        return refuse(fmt::format("data_offsets leave a hole of {} bytes before '{}'", r.begin - at, name_of(r)),
-                      data_begin_ + at);
-      at = r.end;
+    const PackedTensors& tensors = checkpoint_.packed();
+    const std::vector<std::uint32_t> order = order_of_values();
+    std::uint64_t at = data_begin_;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const std::size_t number = order.empty() ? i : order[i];
+      const auto name = [&] { return printable(tensors.name(number)); };
+      const PackedRow& row = tensors[number];
+      if (row.offset < at) return refuse(fmt::format("data_offsets of '{}' overlap the tensor before it", name()), row.offset);
+      if (row.offset > at) return refuse(fmt::format("data_offsets leave a hole of {} bytes before '{}'", row.offset - at, name()), at);
+      at += row.bytes;
     }
-    const std::uint64_t available = file_->size() - data_begin_;
-    if (at != available)
-      return refuse(fmt::format("{} trailing bytes after the end of the last tensor", available - at),
-                    data_begin_ + at);
+    if (at != file_->size())
+      return refuse(fmt::format("{} trailing bytes after the end of the last tensor", file_->size() - at), at);
     return {};
   }
 
@@ -317,9 +339,12 @@ class SafetensorsReader {
   std::uint64_t data_begin_ = 0;
   bool has_metadata_ = false;
   std::string name_;               ///< of the tensor that is being read
+  std::uint64_t name_at_ = 0;
   Stated stated_;
   const Codec* codec_ = nullptr;   ///< of the tensor read last
-  std::vector<Range> ranges_;
+  std::uint32_t kind_ = 0;
+  std::vector<std::int64_t> axes_;
+  std::vector<std::uint64_t> names_at_;   ///< of the last tensors, whose names have not been looked at
 };
 
 }  // namespace

@@ -72,7 +72,7 @@ Status write_safetensors(const std::filesystem::path& path, const std::vector<Te
       return fail(ErrorCode::Usage,
                   fmt::format("'{}' of type {} cannot be written: a name twice or a type that is not written",
                               printable(tensor->name), dtype_name(tensor->dtype)));
-    const auto count = checked_numel({tensor->shape.begin(), tensor->shape.end()});
+    const auto count = checked_numel(std::vector<std::uint64_t>(tensor->shape.begin(), tensor->shape.end()));
     const std::size_t given = tensor->integers.empty() ? tensor->values.size() : tensor->integers.size();
     if (!count || *count != given || (!tensor->integers.empty() && tensor->dtype != DType::I64))
       return fail(ErrorCode::ShapeMismatch,

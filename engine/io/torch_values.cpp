@@ -247,7 +247,7 @@ class TorchReader {
       if (found == tensor_of_.end() || tensors_[found->second].sparse)
         return refuse(id, "expected the indices and values of a sparse tensor to be tensors");
       const TorchTensor& part = tensors_[found->second];
-      if (*checked_numel({part.shape.begin(), part.shape.end()}) > std::max<std::uint64_t>(part.reach, 1))
+      if (*checked_numel(std::vector<std::uint64_t>(part.shape.begin(), part.shape.end())) > std::max<std::uint64_t>(part.reach, 1))
         return refuse(id, "the indices or values of a sparse tensor are expanded by stride 0");
       read.push_back(part);
     }
@@ -256,7 +256,7 @@ class TorchReader {
     read.pop_back();
     sparse->indices = std::move(read);
     VITRINE_TRY(tensor.shape, whole_numbers(id, parts[indices + 1], "size"));
-    if (!checked_numel({tensor.shape.begin(), tensor.shape.end()}))
+    if (!checked_numel(std::vector<std::uint64_t>(tensor.shape.begin(), tensor.shape.end())))
       return refuse(id, "the size (shape) of a sparse tensor overflows: more than 2^63 values");
     tensor.strides.clear();
     tensor.sparse = std::move(sparse);
@@ -308,7 +308,7 @@ class TorchReader {
     if (tensor.shape.size() != tensor.strides.size())
       return refuse(id, fmt::format("a tensor has {} sizes and {} strides", tensor.shape.size(),
                                     tensor.strides.size()));
-    const auto count = checked_numel({tensor.shape.begin(), tensor.shape.end()});
+    const auto count = checked_numel(std::vector<std::uint64_t>(tensor.shape.begin(), tensor.shape.end()));
     if (!count) return refuse(id, "the size (shape) of a tensor overflows: more than 2^63 values");
     VITRINE_CHECK(read_reach(id, *count, available, tensor));
     if (*count > available && *count > kMaxExpanded)

@@ -35,9 +35,11 @@ Result<MappedCheckpoint> join_shards(const nlohmann::json& root, const std::stri
     for (const auto& tensor : tensors)
       if (part.find(tensor) == nullptr)
         return refuse(fmt::format("the shard '{}' does not hold the tensor '{}'", printable(shard), printable(tensor)));
-    for (const auto& entry : part.tensors())
-      if (!map.contains(entry.name) || map[entry.name] != shard)
-        whole.warn(fmt::format("'{}' in shard '{}' is not in the weight_map", printable(entry.name), printable(shard)));
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      const std::string_view tensor = part.at(i).name;
+      if (!map.contains(tensor) || map[tensor] != shard)
+        whole.warn(fmt::format("'{}' in shard '{}' is not in the weight_map", printable(tensor), printable(shard)));
+    }
     if (whole.metadata().empty()) whole.metadata_for_filling() = part.metadata();
     VITRINE_CHECK(whole.absorb(std::move(part)));
   }

@@ -9,7 +9,7 @@
 
 namespace vitrine::engine::isolate {
 
-/// Writes a checkpoint down: what the tensors are and where their values lie, never the values themselves.
+/// Writes a checkpoint down, which outlives `out`: what the tensors are and where their values lie, never the values.
 /// @param files   those it was read from; a tensor names its own by number
 /// @param decoded filled with what the reader had to decode, in the order in which tensors name it
 /// @error Internal if a tensor lies in a file that is not among `files`

@@ -13,6 +13,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kMaxDepth = 256;
+constexpr std::size_t kColumnAlignment = 8;
 constexpr std::size_t kMaxSentence = 4000, kMaxHints = 16;
 constexpr std::size_t kValueCost = 16, kTextCost = 32, kMemberCost = 64;
 
@@ -70,6 +71,37 @@ void WireWriter::put_error(const Error& error) {
 
 void WireWriter::put_json(const json& value) { append_json(*this, value); }
 
+void WireWriter::put_column(std::span<const std::byte> column) {
+  put_u64(column.size());
+  // So many zeros that it begins at a multiple of eight.
+  const std::size_t pad = (kColumnAlignment - (size() + 1) % kColumnAlignment) % kColumnAlignment;
+  put_u8(static_cast<std::uint8_t>(pad));
+  bytes_.append(pad, '\0');
+  columns_.push_back({bytes_.size(), column});
+  column_bytes_ += column.size();
+}
+
+void WireWriter::write_to(std::span<std::byte> out) const {
+  std::size_t done = 0, at = 0;
+  const auto put = [&](std::span<const std::byte> piece) {
+    std::copy(piece.begin(), piece.end(), out.begin() + static_cast<std::ptrdiff_t>(at));
+    at += piece.size();
+  };
+  const auto own = std::as_bytes(std::span(bytes_));
+  for (const Column& c : columns_) {
+    put(own.subspan(done, c.at - done));
+    put(c.column);
+    done = c.at;
+  }
+  put(own.subspan(done));
+}
+
+std::string WireWriter::bytes() const {
+  std::string all(size(), '\0');
+  write_to(std::as_writable_bytes(std::span(all)));
+  return all;
+}
+
 std::span<const std::byte> WireReader::take(std::size_t count) {
   if (failed()) return {};
   if (count > bytes_.size() - at_) {
@@ -125,6 +157,15 @@ std::string WireReader::take_utf8(std::size_t limit) {
   if (is_utf8(text)) return text;
   refuse("has a text that is not UTF-8");
   return {};
+}
+
+std::span<const std::byte> WireReader::take_column(std::size_t record_bytes) {
+  const std::size_t size = take_count(1);
+  const std::size_t pad = take_u8();
+  if (pad >= kColumnAlignment) refuse("has a gap before a column that is none");
+  if (size % record_bytes != 0) refuse(fmt::format("has a column of {} bytes, expected a multiple of {}", size, record_bytes));
+  take(pad);
+  return take(size);
 }
 
 std::vector<std::string> WireReader::take_texts(std::size_t limit) {

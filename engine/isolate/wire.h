@@ -13,10 +13,9 @@
 
 namespace vitrine::engine::isolate {
 
-/// Appends values to a message: little-endian numbers, texts with their length, JSON values with a tag each.
+/// Appends values to a message: little-endian numbers, texts with their length, JSON values with a tag each, columns.
 class WireWriter {
  public:
-  void reserve(std::size_t bytes) { bytes_.reserve(bytes_.size() + bytes); }
   void put_u8(std::uint8_t value) { bytes_.push_back(static_cast<char>(value)); }
   void put_u64(std::uint64_t value);
   void put_i64(std::int64_t value) { put_u64(static_cast<std::uint64_t>(value)); }
@@ -24,11 +23,27 @@ class WireWriter {
   void put_texts(const std::vector<std::string>& texts);
   void put_error(const Error& error);
   void put_json(const nlohmann::json& value);
+  /// A column of records of 8 bytes or a multiple, or of text. Not copied: what it is of outlives this.
+  void put_column(std::span<const std::byte> column);
+  template <class T>
+  void put_column(std::span<const T> column) {
+    put_column(std::as_bytes(column));
+  }
 
-  [[nodiscard]] const std::string& bytes() const { return bytes_; }
+  [[nodiscard]] std::size_t size() const { return bytes_.size() + column_bytes_; }
+  /// @param out of `size()` bytes
+  void write_to(std::span<std::byte> out) const;
+  /// The message in one piece.
+  [[nodiscard]] std::string bytes() const;
 
  private:
+  struct Column {
+    std::size_t at;   ///< of `bytes_` before it
+    std::span<const std::byte> column;
+  };
   std::string bytes_;
+  std::vector<Column> columns_;
+  std::size_t column_bytes_ = 0;
 };
 
 /// Takes values from a message that nobody vouches for. Every count is held against the bytes that are left before
@@ -50,6 +65,8 @@ class WireReader {
   std::string take_utf8(std::size_t limit = SIZE_MAX);
   std::vector<std::string> take_texts(std::size_t limit);
   Error take_error();
+  /// A column, where it lies in the message.
+  std::span<const std::byte> take_column(std::size_t record_bytes);
   /// At most 256 levels deep; memory is bounded by that of the message and 256 MB.
   nlohmann::json take_json();
 

@@ -39,6 +39,7 @@ void small_file(benchmark::State& state) {
 }
 void two_gigabytes_of_200_tensors(benchmark::State& state) { open_again_and_again(state, file("large", bench::write_large_file)); }
 void header_of_99_megabytes(benchmark::State& state) { open_again_and_again(state, file("header", bench::write_long_header)); }
+void header_of_1150000_tensors(benchmark::State& state) { open_again_and_again(state, file("million", bench::write_million)); }
 void header_of_200000_tensors(benchmark::State& state) {
   open_again_and_again(state, file("many", [](const fs::path& path) { bench::write_hollow_file(path, 200'000, 4, 40); }));
 }
@@ -46,6 +47,7 @@ void header_of_200000_tensors(benchmark::State& state) {
 BENCHMARK(small_file)->ArgName("apart")->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(two_gigabytes_of_200_tensors)->ArgName("apart")->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(header_of_99_megabytes)->ArgName("apart")->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(3);
+BENCHMARK(header_of_1150000_tensors)->ArgName("apart")->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(3);
 BENCHMARK(header_of_200000_tensors)->ArgName("apart")->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(3);
 
 }  // namespace

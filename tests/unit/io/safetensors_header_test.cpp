@@ -102,12 +102,44 @@ TEST_F(SafetensorsHeader, SaysWhereANameStandsAgain) {
   EXPECT_EQ(opened.error().offset, 8 + first.size());
 }
 
+/// Tensors of one byte each; what comes behind the last follows.
+std::string many_bytes(std::size_t count) {
+  std::string header = "{";
+  for (std::size_t i = 0; i < count; ++i)
+    header += fmt::format(R"({}"block.{}.w":{{"dtype":"U8","shape":[1],"data_offsets":[{},{}]}})", i == 0 ? "" : ",", i, i, i + 1);
+  return header;
+}
+
+// Names are looked at in batches: what comes first is said all the same.
+TEST_F(SafetensorsHeader, IsRefusedForWhatComesFirst) {
+  constexpr std::size_t kCount = 1000;
+  const std::string many = many_bytes(kCount);
+  const std::string again = R"(,"block.10.w":{"dtype":"U8","shape":[1],"data_offsets":[1000,1001]})";
+  for (const char* behind : {"}", R"(,"x":{"dtype":"U7","shape":[1],"data_offsets":[1001,1002]}})", R"(,"x":1})", R"(,"x")"}) {
+    const auto opened = open(many + again + behind, kCount + 1);
+    ASSERT_FALSE(opened);
+    EXPECT_NE(opened.error().message.find("duplicate key: 'block.10.w' stands twice"), std::string::npos) << opened.error().message;
+    EXPECT_EQ(opened.error().offset, 8 + many.size() + 1);
+  }
+  const std::string wrong = R"(,"x":{"dtype":"U7","shape":[1],"data_offsets":[1000,1001]})";
+  EXPECT_NE(refusal(many + wrong + again + "}", kCount + 1).find("unknown dtype 'U7'"), std::string::npos);
+  EXPECT_NE(refusal(many + R"(,"block.10.w":{"dtype":"U7","shape":[1],"data_offsets":[0,1]}})", kCount).find("duplicate key"), std::string::npos);
+}
+
+TEST_F(SafetensorsHeader, MayListItsValuesInAnyOrder) {
+  const auto three = [](int a, int b, int c) {
+    return fmt::format(R"({{"a":{{"dtype":"U8","shape":[2],"data_offsets":[{},{}]}},"b":{{"dtype":"U8","shape":[2],"data_offsets":[{},{}]}},)"
+                       R"("c":{{"dtype":"U8","shape":[2],"data_offsets":[{},{}]}}}})", a, a + 2, b, b + 2, c, c + 2);
+  };
+  EXPECT_EQ(refusal(three(4, 0, 2), 6), "opened");
+  EXPECT_NE(refusal(three(4, 0, 1), 6).find("data_offsets of 'c' overlap the tensor before it"), std::string::npos);
+  EXPECT_NE(refusal(three(5, 0, 2), 7).find("data_offsets leave a hole of 1 bytes before 'a'"), std::string::npos);
+  EXPECT_NE(refusal(three(4, 0, 2), 9).find("3 trailing bytes"), std::string::npos);
+}
+
 TEST_F(SafetensorsHeader, OfManyTensorsFindsEach) {
   constexpr std::size_t kCount = 100'000;
-  std::string header = "{";
-  for (std::size_t i = 0; i < kCount; ++i)
-    header += fmt::format(R"({}"block.{}.w":{{"dtype":"U8","shape":[1],"data_offsets":[{},{}]}})", i == 0 ? "" : ",", i, i, i + 1);
-  const auto opened = open(header + "}", kCount);
+  const auto opened = open(many_bytes(kCount) + "}", kCount);
   ASSERT_TRUE(opened) << sentence(opened.error());
   const auto& tensors = (*opened)->tensors();
   ASSERT_EQ(tensors.size(), kCount);

@@ -1,7 +1,10 @@
 #include "engine/isolate/checkpoint_answer.h"
 
+#include <cstring>
+
 #include <gtest/gtest.h>
 
+#include "engine/io/bytes.h"
 #include "engine/isolate/message.h"
 #include "tests/unit/io/golden_files.h"
 
@@ -16,7 +19,8 @@ TEST(WireValue, ComesBackAsItWas) {
   const json value = {{"a", {1, -2, 3.5, true, nullptr, "ä"}}, {"b", json::object()}, {"c", json::array()}, {"d", UINT64_MAX}};
   WireWriter out;
   out.put_json(value);
-  WireReader in(bytes_of(out.bytes()));
+  const std::string written = out.bytes();
+  WireReader in(bytes_of(written));
   EXPECT_EQ(in.take_json(), value);
   EXPECT_TRUE(in.end());
 }
@@ -24,8 +28,9 @@ TEST(WireValue, ComesBackAsItWas) {
 TEST(WireValue, ThatIsCutAnywhereIsRefused) {
   WireWriter out;
   out.put_json({{"a", {1, 2.5, "text"}}, {"b", {{"c", nullptr}}}});
-  for (std::size_t size = 0; size < out.bytes().size(); ++size) {
-    WireReader in(bytes_of(out.bytes()).first(size));
+  const std::string written = out.bytes();
+  for (std::size_t size = 0; size < written.size(); ++size) {
+    WireReader in(bytes_of(written).first(size));
     static_cast<void>(in.take_json());
     EXPECT_FALSE(in.end()) << size;
   }
@@ -36,7 +41,8 @@ TEST(WireValue, WithATextThatIsNotUtf8IsRefused) {
   for (const json& value : {json("a\xFF"), json{{"\xC3", 1}}}) {
     WireWriter out;
     out.put_json(value);
-    WireReader in(bytes_of(out.bytes()));
+    const std::string written = out.bytes();
+    WireReader in(bytes_of(written));
     static_cast<void>(in.take_json());
     EXPECT_NE(in.end().error().message.find("not UTF-8"), std::string::npos);
   }
@@ -55,6 +61,30 @@ TEST(WireValue, ThatCountsMoreThanIsThereAllocatesNothing) {
   WireReader in(bytes_of(many));
   static_cast<void>(in.take_json());
   EXPECT_NE(in.end().error().message.find("things where 0 bytes are left"), std::string::npos);
+}
+
+TEST(WireColumn, LiesInTheMessageAtAMultipleOfEight) {
+  const std::vector<std::uint64_t> numbers = {1, 2, 3};
+  WireWriter out;
+  out.put_text("abc");
+  out.put_column(std::span<const std::uint64_t>(numbers));
+  out.put_column(std::span(std::string_view("text")));
+  out.put_u8(7);
+  const std::string written = out.bytes();
+  EXPECT_EQ(written.size(), out.size());
+  WireReader in(bytes_of(written));
+  EXPECT_EQ(in.take_text(), "abc");
+  const auto column = in.take_column(8);
+  EXPECT_EQ((reinterpret_cast<const char*>(column.data()) - written.data()) % 8, 0);
+  ASSERT_EQ(column.size(), 24U);
+  EXPECT_EQ(std::memcmp(column.data(), numbers.data(), column.size()), 0);
+  EXPECT_EQ(as_text(in.take_column(1)), "text");
+  EXPECT_EQ(in.take_u8(), 7);
+  EXPECT_TRUE(in.end());
+  WireReader wrong(bytes_of(written));
+  static_cast<void>(wrong.take_text());
+  static_cast<void>(wrong.take_column(16));
+  EXPECT_NE(wrong.end().error().message.find("a column of 24 bytes, expected a multiple of 16"), std::string::npos);
 }
 
 TEST(Message, ThatIsCutOrTooLongIsRefused) {

@@ -95,10 +95,12 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Row{"range", kFormat, "reach past the end of [0-9]+ bytes"},
                     Row{"overflow", kFormat, "reach past the end"}, Row{"shape", kFormat, "its shape and type do not fit"},
                     Row{"huge", kFormat, "which its shape|more than 2\\^63 values"},
-                    Row{"negative", kFormat, "the size of an axis"}, Row{"rank", kFormat, "counts [0-9]+ things"},
+                    Row{"negative", kFormat, "the size of an axis"}, Row{"rank", kFormat, "lists names or shapes that are none"},
                     Row{"stride", kFormat, "its shape and type do not fit"}, Row{"type", kFormat, "element type that does not"},
                     Row{"wide", kFormat, "its shape and type do not fit"}, Row{"file", kFormat, "the number of a file"},
                     Row{"memoryless", kFormat, "the number of a piece of memory"}, Row{"twice", kFormat, "stands twice"},
+                    Row{"kind", kFormat, "has 1 as the number of a kind"}, Row{"names", kFormat, "names or shapes of no tensor"},
+                    Row{"long_name", kFormat, "lists names or shapes that are none"}, Row{"no_text", kFormat, "a name that is not UTF-8"},
                     Row{"count", kFormat, "counts [0-9]+ things"}),
     [](const auto& info) { return std::string(info.param.act); });
 

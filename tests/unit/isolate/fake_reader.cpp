@@ -31,7 +31,7 @@ void say(Answering& answering, const std::string& what) {
   WireWriter out;
   out.put_u8(1);
   out.put_error({ErrorCode::Unsupported, what, {}, {}, {}});
-  static_cast<void>(answering.send(out.bytes()));
+  static_cast<void>(answering.send(out));
 }
 
 void say_whether(Answering& answering, bool done) { say(answering, done ? "it was possible" : "it was not possible"); }
@@ -62,7 +62,9 @@ void send_raw(const std::string& bytes, int descriptor = -1) {
 
 /// A checkpoint of one tensor of the file, as this writes it; `spoil` changes a field.
 struct Listed {
-  std::uint64_t rank = 2, rows = 2, offset = 0, bytes = 16, file = 0, codec = 2, place = 1, count = 1;
+  std::uint64_t rows = 2, offset = 0, bytes = 16, file = 0, codec = 2, place = 1, kinds = 1;
+  std::uint32_t rank = 2, count = 1, kind = 0, name_bytes = 1;
+  char name = 'w';
   std::vector<std::int64_t> strides;
 };
 
@@ -76,28 +78,30 @@ void list(Answering& answering, const std::filesystem::path& path, const std::fu
   out.put_texts({});
   out.put_u64(0);
   out.put_json(nlohmann::json::object());
-  out.put_u64(what.count);
-  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(what.count, 2); ++i) {
-    out.put_text("w");
-    out.put_text("F32");
-    out.put_u64(what.rank);
-    out.put_u64(what.rows);
-    out.put_u64(2);
-    out.put_u64(what.offset);
-    out.put_u64(what.bytes);
-    out.put_u64(0);
-    out.put_u64(what.codec);
-    out.put_text("");
-    out.put_u8(static_cast<std::uint8_t>(what.place));
-    out.put_u64(what.file);
-    if (what.place == 2) out.put_u64(0);
-    out.put_u64(what.strides.size());
-    for (const auto stride : what.strides) out.put_i64(stride);
-    out.put_u8(0);
+  out.put_u64(what.kinds);
+  out.put_text("F32");
+  out.put_u64(0);
+  out.put_u64(what.codec);
+  out.put_text("");
+  out.put_u8(static_cast<std::uint8_t>(what.place));
+  out.put_u64(what.file);
+  if (what.place == 2) out.put_u64(0);
+  out.put_u64(what.strides.size());
+  for (const auto stride : what.strides) out.put_i64(stride);
+  out.put_u8(0);
+  std::vector<PackedRow> rows;
+  std::vector<std::int64_t> axes;
+  for (std::uint32_t i = 1; i <= what.count; ++i) {
+    rows.push_back({what.offset, what.bytes, i * what.name_bytes, i * what.rank, what.kind, 0});
+    axes.insert(axes.end(), {static_cast<std::int64_t>(what.rows), 2});
   }
+  const std::string names(what.count, what.name);
+  out.put_column(std::span<const PackedRow>(rows));
+  out.put_column(std::span<const char>(names));
+  out.put_column(std::span<const std::int64_t>(axes));
   out.put_u64(0);
   out.put_u64(0);
-  static_cast<void>(answering.send(out.bytes()));
+  static_cast<void>(answering.send(out));
 }
 
 void spin() {
@@ -186,14 +190,18 @@ const std::map<std::string, Act>& acts() {
       {"shape", [](A a, P p) { list(a, p, [](Listed& l) { l.rows = 3; }); }},
       {"huge", [](A a, P p) { list(a, p, [](Listed& l) { l.rows = std::uint64_t{1} << 62; }); }},
       {"negative", [](A a, P p) { list(a, p, [](Listed& l) { l.rows = UINT64_MAX; }); }},
-      {"rank", [](A a, P p) { list(a, p, [](Listed& l) { l.rank = std::uint64_t{1} << 60; }); }},
+      {"rank", [](A a, P p) { list(a, p, [](Listed& l) { l.rank = 1U << 30; }); }},
       {"stride", [](A a, P p) { list(a, p, [](Listed& l) { l.strides = {INT64_MAX, 1}; }); }},
       {"type", [](A a, P p) { list(a, p, [](Listed& l) { l.codec = 100'000; }); }},
       {"wide", [](A a, P p) { list(a, p, [](Listed& l) { l.codec = 1; }); }},
       {"file", [](A a, P p) { list(a, p, [](Listed& l) { l.file = 7; }); }},
       {"memoryless", [](A a, P p) { list(a, p, [](Listed& l) { l.place = 2; l.file = 9; }); }},
       {"twice", [](A a, P p) { list(a, p, [](Listed& l) { l.count = 2; }); }},
-      {"count", [](A a, P p) { list(a, p, [](Listed& l) { l.count = std::uint64_t{1} << 50; }); }},
+      {"kind", [](A a, P p) { list(a, p, [](Listed& l) { l.kind = 1; }); }},
+      {"names", [](A a, P p) { list(a, p, [](Listed& l) { l.name_bytes = 0; }); }},
+      {"long_name", [](A a, P p) { list(a, p, [](Listed& l) { l.name_bytes = UINT32_MAX; }); }},
+      {"no_text", [](A a, P p) { list(a, p, [](Listed& l) { l.name = '\xC3'; }); }},
+      {"count", [](A a, P p) { list(a, p, [](Listed& l) { l.kinds = std::uint64_t{1} << 50; }); }},
   };
   return table;
 }

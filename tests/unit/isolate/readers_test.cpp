@@ -1,9 +1,14 @@
 #include "engine/isolate/readers.h"
 
+#include <algorithm>
+#include <fstream>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "engine/io/json.h"
 #include "engine/io/safetensors.h"
+#include "engine/io/tensor_list.h"
 #include "engine/isolate/reader.h"
 #include "engine/model/identify.h"
 #include "tests/unit/io/golden_files.h"
@@ -90,6 +95,33 @@ INSTANTIATE_TEST_SUITE_P(Valid, Apart,
                            std::replace(name.begin(), name.end(), '/', '_');
                            return name;
                          });
+
+// A header of the largest size holds more than a million tensors, and the memory of the reader is four times the file.
+TEST(ApartReader, ListsManyTensorsInAFewTimesTheirHeader) {
+  if (isolate::kSanitized) GTEST_SKIP() << "memory is not limited under a sanitizer";
+  constexpr std::size_t kCount = 200'000;
+  const test::TemporaryFolder folder;
+  std::string header = "{";
+  for (std::size_t i = 0; i < kCount; ++i)
+    header += fmt::format(R"({}"layers.{}.block.{}.w":{{"dtype":"F32","shape":[1,1],"data_offsets":[{},{}]}})", i == 0 ? "" : ",", i / 100, i, 4 * i, 4 * i + 4);
+  header += "}";
+  const std::uint64_t length = header.size();
+  const fs::path path = folder.path() / "many.safetensors";
+  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(&length), sizeof length) << header << std::string(4 * kCount, '\0');
+  isolate::use_reader({VITRINE_BINARY_DIR "/bin/vitrine-reader", {}, std::uint64_t{16} << 20});
+  const auto apart = isolate::open_checkpoint(path);
+  isolate::use_no_reader();
+  ASSERT_TRUE(apart) << sentence(apart.error());
+  const auto here = open_checkpoint(path);
+  ASSERT_TRUE(here) << sentence(here.error());
+  const auto list = tensor_list(*apart), expected = tensor_list(*here);
+  ASSERT_EQ(list->size(), kCount);
+  for (std::size_t i = 0; i < kCount; ++i) {
+    const ListedTensor a = list->at(i), b = expected->at(i);
+    ASSERT_TRUE(a.name == b.name && a.dtype == b.dtype && a.offset == b.offset && a.bytes == b.bytes && std::ranges::equal(a.shape, b.shape)) << i;
+  }
+  EXPECT_EQ((*apart)->find("layers.1999.block.199999.w")->bytes, 4U);
+}
 
 TEST(ApartReader, GivesThePixels) {
   for (const fs::path& file : files_below(golden_files() / "images")) {
