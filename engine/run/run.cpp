@@ -11,6 +11,7 @@
 #include "engine/run/resolve.h"
 #include "engine/run/tower_run.h"
 #include "engine/tensor/guard.h"
+#include "engine/tensor/memory_pool.h"
 #include "engine/tensor/ops.h"
 
 namespace vitrine::engine {
@@ -38,6 +39,7 @@ Result<std::shared_ptr<const Run>> run_model(const Model& model, const RunReques
   VITRINE_TRY(const ResolvedEdits edits, resolve_edits(model, request.edits));
   VITRINE_TRY(const std::vector<int> taps, resolve_taps(model, request.taps));
   VITRINE_CHECK(check_memory(model, request));
+  const PooledMemory pooled;
   auto run = std::make_shared<Run>();
   run->inputs = request.inputs;
   run->edits = request.edits;

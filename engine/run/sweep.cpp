@@ -8,6 +8,7 @@
 #include "engine/run/resolve.h"
 #include "engine/run/tower_run.h"
 #include "engine/tensor/guard.h"
+#include "engine/tensor/memory_pool.h"
 #include "engine/tensor/ops.h"
 
 namespace vitrine::engine {
@@ -136,6 +137,7 @@ Status sweep_stacked(const Model& model, const SweepRequest& request, const Reso
     VITRINE_CHECK(progress.step(static_cast<double>(begin) / static_cast<double>(variants.size()), "variants"));
     const Status status = guard([&]() -> Status {
       const InferenceScope no_gradients;
+      const PooledMemory pooled;
       StackedRun stacked(model, run, shared, std::span(variants).subspan(begin, end - begin));
       VITRINE_CHECK(stacked.run_towers({}));
       return stacked.visit(visit);
