@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "engine/mixers/attention_forward.h"
 #include "engine/mixers/attention_map.h"
-#include "engine/tensor/attention.h"
 #include "engine/tensor/ops.h"
 
 namespace vitrine::engine {
@@ -141,7 +141,7 @@ Tensor AttentionCore::forward(const Tensor& x, const Tensor& memory, const Score
     if (map && pass.capture_maps) *map = stored_map(pattern, v, z, "dense softmax", !pass.edited(hook_pattern_));
   } else {
     // The last query sees every key, and needs no mask to say so.
-    const FusedAttention fused = fused_attention(h.q, h.k, h.v, bias, terms.causal && queries > 1, scale_);
+    const FusedAttention fused = attention_forward(h.q, h.k, h.v, bias, terms.causal && queries > 1, scale_);
     z = fused.z;
     if (map && pass.capture_maps) *map = attention_map({h.q, h.k, h.v, fused.lse, z, bias, terms.causal, scale_});
   }

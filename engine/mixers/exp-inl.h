@@ -11,8 +11,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace vitrine::engine::HWY_NAMESPACE {
 
-/// e^x to 2 units in the last place for x <= 88, 0 below -87: x = n ln 2 + r, |r| <= ln 2 / 2, e^r by a polynomial. The power
-/// of two goes into the exponent as an integer, which the range allows; hn::Exp multiplies twice and takes 1.6 times as long.
+/// e^x to 2 units in the last place for x <= 88, 0 below -87, not a number where x is none: x = n ln 2 + r, |r| <= ln 2 / 2, e^r
+/// by a polynomial. The power of two goes into the exponent as an integer, which the range allows; hn::Exp multiplies twice and
+/// takes 1.6 times as long.
 template <class D>
 HWY_INLINE hwy::HWY_NAMESPACE::Vec<D> exp_of(D f, hwy::HWY_NAMESPACE::Vec<D> x) {
   namespace hn = hwy::HWY_NAMESPACE;
@@ -27,7 +28,7 @@ HWY_INLINE hwy::HWY_NAMESPACE::Vec<D> exp_of(D f, hwy::HWY_NAMESPACE::Vec<D> x) 
   const V tail = hn::MulAdd(hn::MulAdd(high, r2, middle), r2, low);
   const V e = hn::MulAdd(r2, tail, hn::Add(r, hn::Set(f, 1.0F)));
   const V scaled = hn::BitCast(f, hn::Add(hn::BitCast(i, e), hn::ShiftLeft<23>(hn::ConvertTo(i, n))));
-  return hn::IfThenElseZero(hn::Ge(x, hn::Set(f, -87.0F)), scaled);
+  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(f, -87.0F)), scaled);
 }
 
 }  // namespace vitrine::engine::HWY_NAMESPACE
