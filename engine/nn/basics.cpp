@@ -6,10 +6,19 @@
 
 namespace vitrine::engine {
 
+namespace {
+bool is_tanh_gelu(const std::string& name) {
+  return name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_fast" || name == "gelu_tanh";
+}
+}  // namespace
+
+Epilogue epilogue_of(const std::string& name) {
+  return name == "gelu" ? Epilogue::Gelu : is_tanh_gelu(name) ? Epilogue::GeluTanh : name == "relu" ? Epilogue::Relu : Epilogue::None;
+}
+
 Result<Activation> activation(const std::string& name) {
   if (name == "gelu") return Activation([](const Tensor& x) { return gelu(x); });
-  if (name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_fast" || name == "gelu_tanh")
-    return Activation([](const Tensor& x) { return gelu(x, true); });
+  if (is_tanh_gelu(name)) return Activation([](const Tensor& x) { return gelu(x, true); });
   if (name == "quick_gelu") return Activation([](const Tensor& x) { return x * sigmoid(x * 1.702); });
   if (name == "relu") return Activation([](const Tensor& x) { return relu(x); });
   if (name == "relu2") return Activation([](const Tensor& x) { return square(relu(x)); });

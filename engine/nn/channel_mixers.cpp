@@ -11,9 +11,11 @@ class Mlp final : public Part {
  public:
   PackedLinear in, gate, out;
   Activation act;
+  Epilogue epilogue = Epilogue::None;   // the same as `act`, where it can be fused
   HookId hook_pre = 0, hook_post = 0;
 
   Tensor forward(const Tensor& x, Pass& pass) const override {
+    if (epilogue != Epilogue::None && !gate.defined() && !pass.wanted(hook_pre)) return out(pass.hook(hook_post, in.then(x, epilogue)));
     const Tensor pre = pass.hook(hook_pre, gate.defined() ? gate(x) : in(x));
     Tensor post = act(pre);
     if (gate.defined()) post = post * in(x);
@@ -28,7 +30,9 @@ class Mlp final : public Part {
 Result<std::unique_ptr<Part>> make_mlp(const nlohmann::json& params, BuildContext& context) {
   VITRINE_TRY(const int width, param<int>(params, "width"));
   auto mlp = std::make_unique<Mlp>();
-  VITRINE_TRY(mlp->act, activation(param_or<std::string>(params, "act", "gelu")));
+  const auto act = param_or<std::string>(params, "act", "gelu");
+  VITRINE_TRY(mlp->act, activation(act));
+  mlp->epilogue = epilogue_of(act);
   const bool bias = param_or(params, "bias", true);
   VITRINE_TRY(mlp->in, context.linear("in", width, context.d_model, param_or(params, "bias_in", bias)));
   if (param_or(params, "gated", false)) {

@@ -31,12 +31,25 @@ at::Tensor pack(const at::Tensor& weight) {
   }
 }
 
-at::Tensor run_packed(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& bias) {
+at::Tensor run_packed(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& bias, Epilogue epilogue = Epilogue::None) {
   static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_linear_pointwise", "");
-  torch::jit::Stack stack{x, packed, bias.defined() ? c10::IValue(bias) : c10::IValue(), std::string("none"),
+  torch::jit::Stack stack{x, packed, bias.defined() ? c10::IValue(bias) : c10::IValue(),
+                          std::string(epilogue == Epilogue::None ? "none" : epilogue == Epilogue::Relu ? "relu" : "gelu"),
                           c10::List<c10::IValue>(c10::OptionalType::create(c10::NumberType::get())), c10::IValue()};
+  if (epilogue == Epilogue::Gelu) stack.back() = std::string("none");
+  if (epilogue == Epilogue::GeluTanh) stack.back() = std::string("tanh");
   op.callBoxed(stack);
   return stack.at(0).toTensor();
+}
+
+Tensor activated(const Tensor& y, Epilogue epilogue) {
+  switch (epilogue) {
+    case Epilogue::Gelu: return wrap(at::gelu(raw(y)));
+    case Epilogue::GeluTanh: return wrap(at::gelu(raw(y), "tanh"));
+    case Epilogue::Relu: return wrap(at::relu(raw(y)));
+    case Epilogue::None: break;
+  }
+  return y;
 }
 
 /// Rows are what decides: one (decoding), a few, many.
@@ -91,19 +104,21 @@ Tensor PackedLinear::differentiable(const Tensor& x) const {
   return wrap(at::linear(raw(x), raw(weight_), bias_.defined() ? c10::optional<at::Tensor>(raw(bias_)) : c10::nullopt));
 }
 
-Tensor PackedLinear::operator()(const Tensor& x) const {
+Tensor PackedLinear::operator()(const Tensor& x) const { return then(x, Epilogue::None); }
+
+Tensor PackedLinear::then(const Tensor& x, Epilogue epilogue) const {
   const at::Tensor in = raw(x);
   constexpr std::int64_t kWorthPacking = 64 * 64;
   const std::int64_t rows = in.numel() / std::max<std::int64_t>(1, in.size(-1));
   if (!in.device().is_cpu() || raw(weight_).numel() < kWorthPacking || rows == 0 || at::GradMode::is_enabled() ||
       !packed_wins(rows, in.scalar_type()))
-    return differentiable(x);
+    return activated(differentiable(x), epilogue);
   std::call_once(packed_->once, [&] { packed_->weight = pack(raw(weight_)); });
-  if (!packed_->weight.defined()) return differentiable(x);
+  if (!packed_->weight.defined()) return activated(differentiable(x), epilogue);
   const at::Tensor flat = in.reshape({rows, in.size(-1)}).contiguous();
   auto shape = in.sizes().vec();
   shape.back() = raw(weight_).size(0);
-  return wrap(run_packed(flat, packed_->weight, raw(bias_)).reshape(shape));
+  return wrap(run_packed(flat, packed_->weight, raw(bias_), epilogue).reshape(shape));
 }
 
 std::vector<LinearTiming> linear_timings() {

@@ -6,6 +6,9 @@
 
 namespace vitrine::engine {
 
+/// What may follow a linear layer in the same sweep over its output.
+enum class Epilogue { None, Gelu, GeluTanh, Relu };
+
 /// y = x W^T + b with the path that was measured to be quickest on this machine.
 ///
 /// Two paths exist: the plain operator (MKL for float32) and oneDNN with the weight packed once. Which is quicker
@@ -18,6 +21,8 @@ class PackedLinear {
 
   /// @param x [..., in] -> [..., out]
   [[nodiscard]] Tensor operator()(const Tensor& x) const;
+  /// The same with an activation on top, which costs no sweep of its own where the packed path is taken.
+  [[nodiscard]] Tensor then(const Tensor& x, Epilogue epilogue) const;
   /// The plain operator, which records gradients.
   [[nodiscard]] Tensor differentiable(const Tensor& x) const;
   [[nodiscard]] const Tensor& weight() const { return weight_; }

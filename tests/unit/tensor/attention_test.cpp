@@ -68,6 +68,17 @@ TEST(PackedLinear, EqualsThePlainOperatorAtEveryRowCount) {
   EXPECT_FALSE(linear_timings().empty());
 }
 
+TEST(PackedLinear, AnActivationOnTopEqualsItsOperator) {
+  const InferenceScope no_gradients;
+  const PackedLinear layer(randn({192, 256}, 1), randn({192}, 2));
+  for (const std::int64_t rows : {1, 5, 40, 200}) {
+    const Tensor x = randn({rows, 256}, 3) * 0.2, y = layer.differentiable(x);
+    EXPECT_LT(max_abs(layer.then(x, Epilogue::Gelu) - gelu(y)), 1e-5);
+    EXPECT_LT(max_abs(layer.then(x, Epilogue::GeluTanh) - gelu(y, true)), 1e-5);
+    EXPECT_LT(max_abs(layer.then(x, Epilogue::Relu) - relu(y)), 1e-5);
+  }
+}
+
 TEST(SelectiveScan, EqualsItsRecurrenceOutOfOperators) {
   const InferenceScope no_gradients;
   const Tensor v = randn({2, 7, 5}, 1), delta = softplus(randn({2, 7, 5}, 2)), a = exp(randn({5, 3}, 3)) * -1.0, b = randn({2, 7, 3}, 4), c = randn({2, 7, 3}, 5);
