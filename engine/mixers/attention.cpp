@@ -119,6 +119,18 @@ AttentionCore::Heads AttentionCore::project(const Tensor& x, const Tensor& memor
   return h;
 }
 
+/// Queries, keys and log-sum-exp stay. Values and output, which are rarely asked for, are made again where their source stays too.
+AttentionFactors AttentionCore::factors(const Heads& h, const Tensor& lse, const Tensor& bias, const ScoreTerms& terms, const Pass& pass) const {
+  AttentionFactors f{.q = h.q, .k = h.k, .v = h.v, .lse = lse, .bias = bias, .causal = terms.causal, .scale = scale_};
+  if (!terms.memory_again || shared_qkv_ || pass.cache || pass.edited(hook_v_)) return f;
+  f.v = Tensor();
+  f.values = [v = v_, source = terms.memory_again, heads = n_kv_heads_, d = d_value_] {
+    const Tensor x = v(source());
+    return transpose(reshape(x, {x.size(0), x.size(1), heads, d}), 1, 2);
+  };
+  return f;
+}
+
 Tensor AttentionCore::forward(const Tensor& x, const Tensor& memory, const ScoreTerms& terms, Pass& pass,
                               std::shared_ptr<const MixingMap>* map) const {
   const Heads h = project(x, memory, pass);
@@ -143,7 +155,7 @@ Tensor AttentionCore::forward(const Tensor& x, const Tensor& memory, const Score
     // The last query sees every key, and needs no mask to say so.
     const FusedAttention fused = attention_forward(h.q, h.k, h.v, bias, terms.causal && queries > 1, scale_);
     z = fused.z;
-    if (map && pass.capture_maps) *map = attention_map({h.q, h.k, h.v, fused.lse, z, bias, terms.causal, scale_});
+    if (map && pass.capture_maps) *map = attention_map(factors(h, fused.lse, bias, terms, pass));
   }
   Tensor tokens = pass.hook(hook_z_, transpose(z, 1, 2));   // [batch, query, head, d_value]
   if (pass.differentiable) {

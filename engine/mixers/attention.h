@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 
+#include "engine/mixers/attention_map.h"
 #include "engine/mixers/mixing_map.h"
 #include "engine/nn/codebook.h"
 #include "engine/nn/part.h"
@@ -13,6 +15,7 @@ namespace vitrine::engine {
 struct ScoreTerms {
   Tensor bias;              ///< [1 or batch, 1 or head, query, key], finite; undefined: none
   Tensor key_mask;          ///< [batch, key], 1: may be seen; undefined: all
+  std::function<Tensor()> memory_again;   ///< makes the values' source once more, so that a map need not keep the values; or empty
   bool causal = false;
   std::int64_t window = 0;  ///< key j is visible to query i when i - window < j; 0: no limit
 };
@@ -42,6 +45,7 @@ class AttentionCore {
  private:
   struct Heads { Tensor q, k, v; };
   [[nodiscard]] Heads project(const Tensor& x, const Tensor& memory, Pass& pass) const;
+  [[nodiscard]] AttentionFactors factors(const Heads& h, const Tensor& lse, const Tensor& bias, const ScoreTerms& terms, const Pass& pass) const;
   [[nodiscard]] Tensor split(const Tensor& x, int heads, int d) const;
 
   std::string site_;

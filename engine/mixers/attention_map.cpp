@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "engine/mixers/attention_forward.h"
 #include "engine/mixers/attention_statistics.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/ops.h"
@@ -48,12 +49,22 @@ class SoftmaxMap final : public MixingMap {
     return with_head(batch, head, [&](const HeadScores& scores) { return attention_overview(scores, request, progress); });
   }
   Tensor values() const override {
-    const std::int64_t group = f_.q.size(1) / f_.v.size(1);
-    return group == 1 ? f_.v : repeat_interleave(f_.v, group, 1);
+    const Tensor v = own_values();
+    const std::int64_t group = f_.q.size(1) / v.size(1);
+    return group == 1 ? v : repeat_interleave(v, group, 1);
   }
-  Tensor output() const override { return f_.z; }
+  Tensor output() const override {
+    if (f_.z.defined()) return f_.z;
+    const InferenceScope no_gradients;   // the same kernels as in the pass, to the last bit
+    return attention_forward(f_.q, f_.k, own_values(), f_.bias, f_.causal && rows() > 1, f_.scale).z;
+  }
 
  private:
+  Tensor own_values() const {
+    const InferenceScope no_gradients;
+    return f_.v.defined() ? f_.v : f_.values();
+  }
+
   /// One head as plain memory; copies what is not float32 and contiguous already.
   template <typename F>
   auto with_head(int batch, int head, F&& f) const -> decltype(f(HeadScores())) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "engine/mixers/mixing_map.h"
 
 namespace vitrine::engine {
@@ -8,12 +10,13 @@ namespace vitrine::engine {
 struct AttentionFactors {
   Tensor q;      ///< [batch, head, query, d], after positions
   Tensor k;      ///< [batch, head_kv, key, d]
-  Tensor v;      ///< [batch, head_kv, key, d_value]
+  Tensor v;      ///< [batch, head_kv, key, d_value]; undefined: `values` makes it
   Tensor lse;    ///< [batch, head, query]
-  Tensor z;      ///< [batch, head, query, d_value]
+  Tensor z;      ///< [batch, head, query, d_value]; undefined: computed as the pass did, when it is asked for
   Tensor bias;   ///< finite, broadcast to [batch, head, query, key]; undefined: none
   bool causal = false;
   double scale = 1;
+  std::function<Tensor()> values{};
 };
 [[nodiscard]] std::shared_ptr<const MixingMap> attention_map(AttentionFactors factors);
 

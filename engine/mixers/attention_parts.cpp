@@ -62,6 +62,8 @@ class AttentionPart final : public Part {
                                     ? (*pass.cache)[core_.site()].k.size(2) : 0;
     const std::int64_t keys = source.size(1) + before;
     if (mask != pass.shared.end() && mask->second.size(1) == keys) terms.key_mask = mask->second;
+    if (cross_) terms.memory_again = [source] { return source; };
+    else terms.memory_again = pass.input_again;
     if (relative_) terms.bias = relative_->bias(x.size(1), keys);
     std::shared_ptr<const MixingMap> map;
     const Tensor y = core_.forward(x, source, terms, pass, &map);

@@ -14,7 +14,8 @@ namespace vitrine::engine {
 /// A sublayer with its parts and hooks.
 struct BuiltSublayer {
   std::string name;
-  std::unique_ptr<Part> norm, part, norm_after;
+  std::shared_ptr<const Part> norm;   ///< shared with maps that make their values again
+  std::unique_ptr<Part> part, norm_after;
   std::vector<std::unique_ptr<Part>> post;
   bool residual = true, parallel = false;
   double residual_scale = 1;

@@ -67,6 +67,8 @@ class Pass {
   std::int64_t position = 0;                               ///< of the first token of this step, in a generation
   bool differentiable = false;
   bool capture_maps = true;
+  /// Makes the input of the part at work once more, from what the run keeps anyway; empty: it cannot.
+  std::function<Tensor()> input_again;
   bool last_query = false;         ///< self attention answers for the last token alone, [batch, 1, d_model]
 };
 

@@ -13,6 +13,15 @@ const EditList& edits_at(const ResolvedEdits& edits, HookId id) {
   return it == edits.by_hook.end() ? none : it->second;
 }
 
+/// For parts that run again after their pass: nobody looks on.
+class QuietPass final : public Pass {
+ public:
+  bool wanted(HookId) const override { return false; }
+  bool edited(HookId) const override { return false; }
+  Tensor hook(HookId, const Tensor& x) override { return x; }
+  Tensor head_gate(const std::string&, std::int64_t batch, std::int64_t heads) override { return ones({batch, heads}); }
+};
+
 Tensor times(const Tensor& x, std::int64_t copies) {
   std::vector<std::int64_t> counts(static_cast<std::size_t>(x.dim()), 1);
   counts[0] = copies;
@@ -124,11 +133,18 @@ Tensor RunPass::head_gate(const std::string& site, std::int64_t batch, std::int6
 
 Tensor run_block(const BuiltBlock& block, Tensor x, RunPass& pass) {
   x = pass.hook(block.hook_resid_pre, x);
+  const Tensor first = x;
   Tensor parallel_input = x;
   for (const auto& s : block.sublayers) {
     Tensor in = s.parallel ? pass.aligned(parallel_input) : x;
     parallel_input = in;
+    const bool again = pass.keeps_residuals && pass.capture_maps && in.box() == first.box() && !pass.edited(s.hook_in);
     in = pass.hook(s.hook_in, s.norm ? s.norm->forward(in, pass) : in);
+    if (again) pass.input_again = [norm = s.norm, first] {
+      QuietPass quiet;
+      return norm ? norm->forward(first, quiet) : first;
+    };
+    else pass.input_again = nullptr;
     Tensor y = s.part ? s.part->forward(in, pass) : in;
     for (const auto& post : s.post) y = post->forward(y, pass);
     y = pass.hook(s.hook_out, y);

@@ -33,6 +33,9 @@ class RunPass final : public Pass {
   /// x, or one copy per variant if the pass is stacked and x is not yet.
   [[nodiscard]] Tensor aligned(const Tensor& x) const;
 
+  /// Residual streams at block boundaries stay with the run.
+  bool keeps_residuals = false;
+
   [[nodiscard]] bool stacked() const { return stacked_; }
   [[nodiscard]] bool stacked(const std::string& tower) const { return stacked_towers_.contains(tower); }
   [[nodiscard]] std::int64_t variants() const { return static_cast<std::int64_t>(variants_.size()); }

@@ -49,6 +49,7 @@ Result<std::shared_ptr<const Run>> run_model(const Model& model, const RunReques
     pass.inputs = request.inputs;
     pass.differentiable = request.differentiable;
     pass.capture_maps = request.capture_maps;
+    pass.keeps_residuals = request.keep_residuals;
     std::set<std::string> done;
     std::set<std::string> changed;
     for (std::size_t t = 0; t < model.parts().built.size(); ++t) {

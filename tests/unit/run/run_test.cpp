@@ -32,6 +32,32 @@ TEST_P(Reuse, AChildRunEqualsARunFromTheStart) {
 INSTANTIATE_TEST_SUITE_P(Models, Reuse, testing::Values("demo:vit_digits", "demo:lm_text", "demo:mamba_text", "demo:clip_glyphs", golden("language/t5"), golden("vision/hf_swin"), golden("vision/timm_swin")),
                          [](const auto& info) { return test_name(info.param.substr(info.param.find_last_of(":/") + 1)); });
 
+class Maps : public testing::TestWithParam<std::string> {};
+
+/// A map keeps queries, keys and log-sum-exp; its values and output are made again when they are asked for.
+TEST_P(Maps, GiveTheValuesAndTheOutputThatTheirLayerHad) {
+  const auto model = must_open(GetParam());
+  for (const bool keep : {true, false}) {
+    const auto run = must_run(*model, {.inputs = some_inputs(*model), .taps = {"*.hook_v", "*.hook_z"}, .keep_residuals = keep});
+    ASSERT_FALSE(run->maps.empty());
+    for (const auto& [site, map] : run->maps) {
+      EXPECT_EQ(difference(transpose(map->output(), 1, 2), run->taps.at(site + ".hook_z")), 0) << site;
+      const Tensor v = run->taps.at(site + ".hook_v");
+      EXPECT_EQ(difference(transpose(map->values(), 1, 2), repeat_interleave(v, map->heads() / v.size(2), 2)), 0) << site;
+    }
+  }
+}
+
+/// What nobody looks at may be computed in one piece with what follows.
+TEST_P(Maps, LookingInBetweenChangesNothing) {
+  const auto model = must_open(GetParam());
+  const auto quiet = must_run(*model, {.inputs = some_inputs(*model)}), watched = must_run(*model, {.inputs = some_inputs(*model), .taps = {"*"}});
+  for (const auto& [name, x] : quiet->outputs) EXPECT_LT(difference(x, watched->outputs.at(name)), 1e-4) << name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Maps, testing::Values("demo:vit_digits", "demo:lm_text", "demo:clip_glyphs", golden("language/t5"), golden("language/gpt_neox")),
+                         [](const auto& info) { return test_name(info.param.substr(info.param.find_last_of(":/") + 1)); });
+
 TEST(Memory, ThatAPassWouldNotFitIntoIsRefusedBeforeItBegins) {
   const auto model = must_open("demo:lm_text");
   const std::int64_t tokens = some_inputs(*model).at("input_ids").size(1);
