@@ -10,6 +10,7 @@ namespace vitrine::engine {
 
 namespace {
 constexpr double kHidden = -1e30;   // finite, so that a row with no visible key stays a number
+constexpr std::int64_t kCheapCells = std::int64_t{1} << 24;   // of maps whose output is made again while somebody waits
 }
 
 Tensor dense_bias(const ScoreTerms& terms, std::int64_t queries, std::int64_t keys, DType dtype) {
@@ -120,8 +121,9 @@ AttentionCore::Heads AttentionCore::project(const Tensor& x, const Tensor& memor
 }
 
 /// Queries, keys and log-sum-exp stay. Values and output, which are rarely asked for, are made again where their source stays too.
-AttentionFactors AttentionCore::factors(const Heads& h, const Tensor& lse, const Tensor& bias, const ScoreTerms& terms, const Pass& pass) const {
-  AttentionFactors f{.q = h.q, .k = h.k, .v = h.v, .lse = lse, .bias = bias, .causal = terms.causal, .scale = scale_};
+AttentionFactors AttentionCore::factors(const Heads& h, const FusedAttention& fused, const Tensor& bias, const ScoreTerms& terms, const Pass& pass) const {
+  AttentionFactors f{.q = h.q, .k = h.k, .v = h.v, .lse = fused.lse, .bias = bias, .causal = terms.causal, .scale = scale_};
+  if (h.q.size(2) * h.k.size(2) > kCheapCells) f.z = fused.z;
   if (!terms.memory_again || shared_qkv_ || pass.cache || pass.edited(hook_v_)) return f;
   f.v = Tensor();
   f.values = [v = v_, source = terms.memory_again, heads = n_kv_heads_, d = d_value_] {
@@ -155,7 +157,7 @@ Tensor AttentionCore::forward(const Tensor& x, const Tensor& memory, const Score
     // The last query sees every key, and needs no mask to say so.
     const FusedAttention fused = attention_forward(h.q, h.k, h.v, bias, terms.causal && queries > 1, scale_);
     z = fused.z;
-    if (map && pass.capture_maps) *map = attention_map(factors(h, fused.lse, bias, terms, pass));
+    if (map && pass.capture_maps) *map = attention_map(factors(h, fused, bias, terms, pass));
   }
   Tensor tokens = pass.hook(hook_z_, transpose(z, 1, 2));   // [batch, query, head, d_value]
   if (pass.differentiable) {

@@ -8,6 +8,7 @@
 #include "engine/nn/codebook.h"
 #include "engine/nn/part.h"
 #include "engine/nn/rope.h"
+#include "engine/tensor/attention.h"
 
 namespace vitrine::engine {
 
@@ -45,7 +46,7 @@ class AttentionCore {
  private:
   struct Heads { Tensor q, k, v; };
   [[nodiscard]] Heads project(const Tensor& x, const Tensor& memory, Pass& pass) const;
-  [[nodiscard]] AttentionFactors factors(const Heads& h, const Tensor& lse, const Tensor& bias, const ScoreTerms& terms, const Pass& pass) const;
+  [[nodiscard]] AttentionFactors factors(const Heads& h, const FusedAttention& fused, const Tensor& bias, const ScoreTerms& terms, const Pass& pass) const;
   [[nodiscard]] Tensor split(const Tensor& x, int heads, int d) const;
 
   std::string site_;
