@@ -200,7 +200,7 @@ int inspect_file(Context& context, const InspectOptions& options, const engine::
     if (std::ranges::find(said, warning) == said.end()) context.note("vitrine: " + options.path + ": " + warning);
   json result = {{"kind", kind_name(identity.kind)}, {"format", identity.format}, {"sentence", identity.sentence},
                  {"details", identity.details}, {"warnings", identity.warnings}};
-  if (identity.checkpoint) result["tensors"] = tensors_json(identity.tensors, identity.checkpoint.get(), false);
+  if (identity.checkpoint) result["tensors"] = tensors_json(identity.checkpoint->tensors(), identity.checkpoint.get(), false);
   std::string text = identity.sentence + "\n";
   if (model) {
     const engine::WeightProblems& problems = model->weight_problems();

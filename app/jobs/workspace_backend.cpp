@@ -6,6 +6,7 @@
 
 #include "app/jobs/backend.h"
 #include "app/jobs/model_state.h"
+#include "engine/io/tensor_list.h"
 #include "engine/isolate/readers.h"
 #include "engine/model/model.h"
 #include "engine/run/workspace.h"
@@ -65,7 +66,7 @@ class WorkspaceBackend : public Backend {
     views::ModelState state = model_state(*opened);
     state.path = model;
     state.card = card(*slot.workspace, progress);
-    state.tensors = tensors(*slot.workspace, progress);
+    state.tensors = engine::tensor_list(Weights(opened, &opened->checkpoint()));
     return state;
   }
 
@@ -80,7 +81,7 @@ class WorkspaceBackend : public Backend {
     state.path = model;
     state.opening = true;
     state.card = card(workspace, progress);
-    state.tensors = tensors(workspace, progress);
+    state.tensors = engine::tensor_list(file);
     return state;
   }
 
@@ -140,11 +141,6 @@ class WorkspaceBackend : public Backend {
 
   engine::Report card(Workspace& workspace, const Progress& progress) const {
     return at_once("model_card", workspace, progress).value_or(engine::Report{});
-  }
-
-  std::shared_ptr<const engine::Report> tensors(Workspace& workspace, const Progress& progress) const {
-    auto report = at_once("tensors", workspace, progress);
-    return report ? std::make_shared<const engine::Report>(std::move(*report)) : nullptr;
   }
 
   /// An analysis whose answer comes with the model.

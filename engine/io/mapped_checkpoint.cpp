@@ -64,6 +64,10 @@ std::shared_ptr<const TensorList> tensor_list(std::shared_ptr<const Checkpoint> 
   return std::make_shared<const UnfoldedList>(std::move(checkpoint));
 }
 
+std::shared_ptr<const TensorList> tensor_list(const Checkpoint& checkpoint) {
+  return tensor_list(std::shared_ptr<const Checkpoint>(std::shared_ptr<void>(), &checkpoint));
+}
+
 std::optional<std::size_t> MappedCheckpoint::number_of(std::string_view name) const {
   return index_.find(name, [this](std::size_t number) { return packed_.name(number); });
 }

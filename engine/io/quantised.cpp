@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "engine/io/quantised_parts.h"
+#include "engine/io/tensor_list.h"
 
 namespace vitrine::engine {
 namespace quantised {
@@ -182,8 +183,24 @@ class DequantisedCheckpoint final : public Checkpoint {
 
 }  // namespace
 
+namespace {
+
+/// What the name of a part of a quantised matrix holds, in any layout that is looked for.
+constexpr std::string_view kMarks[] = {".qweight", ".SCB", ".quant_state.", ".weight_packed", ".weight_scale"};
+
+bool may_hold_parts(const Checkpoint& file) {
+  const auto tensors = tensor_list(file);
+  for (std::size_t i = 0; i < tensors->size(); ++i)
+    for (const std::string_view mark : kMarks)
+      if (tensors->at(i).name.find(mark) != std::string_view::npos) return true;
+  return false;
+}
+
+}  // namespace
+
 Result<std::vector<QuantisedMatrix>> find_quantised(std::shared_ptr<const Checkpoint> file, const json& config) {
   std::vector<QuantisedMatrix> found;
+  if (!may_hold_parts(*file)) return found;
   if (file->format() == "pytorch") file = quantised::with_safetensors_types(std::move(file));
   else if (file->format() != "safetensors") return found;
   json how;

@@ -34,5 +34,7 @@ class TensorList {
 
 /// The list that a checkpoint is. @cost nothing where it is one, else `tensors()`
 [[nodiscard]] std::shared_ptr<const TensorList> tensor_list(std::shared_ptr<const Checkpoint> checkpoint);
+/// The same of a checkpoint that outlives the list.
+[[nodiscard]] std::shared_ptr<const TensorList> tensor_list(const Checkpoint& checkpoint);
 
 }  // namespace vitrine::engine

@@ -9,6 +9,7 @@
 
 #include "engine/isolate/broker.h"
 #include "engine/isolate/message.h"
+#include "engine/isolate/spare_reader.h"
 
 namespace vitrine::engine::isolate {
 namespace {
@@ -135,11 +136,13 @@ class Asking {
 }  // namespace
 
 void use_reader(ReaderSettings settings) {
+  SpareReader::instance().keep(settings.program);
   const std::lock_guard lock(settings_lock);
   chosen = std::move(settings);
 }
 
 void use_no_reader() {
+  SpareReader::instance().keep({});
   const std::lock_guard lock(settings_lock);
   chosen.reset();
 }
@@ -193,7 +196,7 @@ Result<Told> ask_reader(const Question& question, const Progress& progress) {
                      "is not read, since vitrine-reader, which reads files apart from the program, was not found "
                      "beside it (--no-isolation reads them without that protection)");
   const QuestionLimits limits = limits_for(question, *how);
-  VITRINE_TRY(ChildProcess child, ChildProcess::start(how->program, {}, ChildProcess::Channel::Packets));
+  VITRINE_TRY(ChildProcess child, SpareReader::instance().take(how->program));
   return Asking(question, limits, std::move(child), progress).run(question);
 }
 

@@ -43,40 +43,6 @@ Status read_row(const Checkpoint& file, const TensorEntry& entry, const SliceVie
 
 }  // namespace
 
-double ValueStatistics::deviation() const {
-  return finite() == 0 ? 0 : std::sqrt(std::max(0.0, squares / static_cast<double>(finite())));
-}
-
-void ValueStatistics::add(std::span<const float> values) {
-  const double before = static_cast<double>(finite());
-  double sum = 0, lowest = std::numeric_limits<double>::infinity(), highest = -lowest;
-  std::uint64_t n = 0;
-  for (const float v : values) {
-    if (std::isfinite(v)) {
-      ++n;
-      sum += v;
-      lowest = std::min<double>(lowest, v);
-      highest = std::max<double>(highest, v);
-      zeros += v == 0;
-    } else if (std::isnan(v)) {
-      ++nan;
-    } else {
-      ++infinite;
-    }
-  }
-  count += values.size();
-  if (n == 0) return;
-  const double own = sum / static_cast<double>(n);
-  double spread = 0;
-  for (const float v : values)
-    if (std::isfinite(v)) spread += (v - own) * (v - own);
-  const double total = before + static_cast<double>(n), apart = own - mean;
-  squares += spread + apart * apart * before * static_cast<double>(n) / total;
-  mean += apart * static_cast<double>(n) / total;
-  min = before == 0 ? lowest : std::min(min, lowest);
-  max = before == 0 ? highest : std::max(max, highest);
-}
-
 void Histogram::add(std::span<const float> values) {
   const double scale = hi > lo ? static_cast<double>(counts.size()) / (hi - lo) : 0;
   for (const float v : values) {

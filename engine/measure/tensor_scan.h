@@ -21,8 +21,10 @@ struct ValueStatistics {
   [[nodiscard]] std::uint64_t finite() const { return count - nan - infinite; }
   /// Of all finite values (divided by their number, not by one less); 0 without any.
   [[nodiscard]] double deviation() const;
-  /// Takes more values in. Exact in float64 per piece, pieces joined by Chan, Golub and LeVeque 1979.
+  /// Takes more values in. In float64, in two passes over pieces that stay in the cache.
   void add(std::span<const float> values);
+  /// Takes in what was found in other values (Chan, Golub and LeVeque 1979).
+  void join(const ValueStatistics& other);
 };
 
 /// Counts of finite values in equal bins over [lo, hi]; the last bin holds hi.

@@ -19,6 +19,7 @@
 #include "engine/io/npy.h"
 #include "engine/io/plugin_manifest.h"
 #include "engine/io/quantised.h"
+#include "engine/io/tensor_list.h"
 #include "engine/isolate/reader.h"
 #include "engine/model/config_check.h"
 #include "engine/model/identity_answer.h"
@@ -51,20 +52,21 @@ std::string plural(std::size_t n, std::string_view what) { return fmt::format("{
 
 std::string tensors_sentence(const Checkpoint& checkpoint) {
   double values = 0;
-  std::set<std::string> types;
-  for (const TensorEntry& entry : checkpoint.tensors()) {
+  std::set<std::string_view> types;
+  const auto tensors = tensor_list(checkpoint);
+  for (std::size_t i = 0; i < tensors->size(); ++i) {
+    const ListedTensor entry = tensors->at(i);
     values += static_cast<double>(entry.numel());
     types.insert(entry.dtype);
   }
   std::string list;
-  for (const auto& type : types) list += (list.empty() ? "" : ", ") + type;
-  return fmt::format("{} with {:.0f} values{}{}", plural(checkpoint.tensors().size(), "tensor"), values,
+  for (const std::string_view type : types) list.append(list.empty() ? "" : ", ").append(type);
+  return fmt::format("{} with {:.0f} values{}{}", plural(tensors->size(), "tensor"), values,
                      list.empty() ? "" : " of type ", list);
 }
 
 void take_checkpoint(FileIdentity& identity, std::shared_ptr<const Checkpoint> checkpoint) {
   identity.format = checkpoint->format();
-  identity.tensors = checkpoint->tensors();
   for (const auto& warning : checkpoint->warnings()) identity.warnings.push_back(warning);
   identity.details["metadata"] = checkpoint->metadata();
   identity.checkpoint = std::move(checkpoint);

@@ -22,7 +22,6 @@ struct FileIdentity {
   FileKind kind = FileKind::Weights;
   std::string format;                              ///< "safetensors", "gguf", "onnx", "json", "png", "npy", ...
   std::string sentence;                            ///< one line for a person
-  std::vector<TensorEntry> tensors;                ///< of weights and model folders
   std::vector<std::string> warnings;               ///< what a user must see although it opened
   nlohmann::json details = nlohmann::json::object(); ///< what the file says about itself
   std::shared_ptr<const Checkpoint> checkpoint;    ///< of weights and model folders; else nullptr

@@ -40,7 +40,6 @@ Result<FileIdentity> take_identity(isolate::WireReader& in, const isolate::Answe
   VITRINE_TRY(identity.checkpoint, isolate::take_checkpoint(in, material));
   if (!identity.details.is_object()) identity.details = nlohmann::json::object();
   identity.details["metadata"] = identity.checkpoint->metadata();
-  identity.tensors = identity.checkpoint->tensors();
   return identity;
 }
 

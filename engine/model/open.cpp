@@ -5,6 +5,7 @@
 
 #include "engine/io/json.h"
 #include "engine/io/quantised.h"
+#include "engine/io/tensor_list.h"
 #include "engine/isolate/readers.h"
 #include "engine/model/architecture.h"
 #include "engine/model/build.h"
@@ -154,7 +155,8 @@ Result<std::shared_ptr<const Model>> tensors_of(const std::string& model, const 
     static_cast<void>(build_model(wanted->spec, weights, scratch));
     parts->problems = {weights.missing(), weights.unused(wanted->ignore), weights.wrong_shape()};
   }
-  for (const TensorEntry& entry : parts->checkpoint->tensors()) parts->parameters += entry.numel();
+  const auto tensors = tensor_list(parts->checkpoint);
+  for (std::size_t i = 0; i < tensors->size(); ++i) parts->parameters += tensors->at(i).numel();
   return std::make_shared<const Model>(std::move(parts));
 }
 

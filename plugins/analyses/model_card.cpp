@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/io/tensor_list.h"
 #include "engine/model/build.h"
 #include "plugins/analyses/common.h"
 
@@ -19,8 +20,9 @@ std::string size_text(double bytes) {
 void add_file_facts(Table& table, const Model& model) {
   const Checkpoint& file = model.checkpoint();
   std::uint64_t bytes = 0;
-  for (const auto& e : file.tensors()) bytes += e.bytes;
-  table.rows.push_back({std::string("format"), file.format() + fmt::format(", {} tensors, {}", file.tensors().size(), size_text(static_cast<double>(bytes)))});
+  const auto tensors = tensor_list(file);
+  for (std::size_t i = 0; i < tensors->size(); ++i) bytes += tensors->at(i).bytes;
+  table.rows.push_back({std::string("format"), file.format() + fmt::format(", {} tensors, {}", tensors->size(), size_text(static_cast<double>(bytes)))});
   int shown = 0;
   if (file.metadata().is_object())
     for (const auto& [key, value] : file.metadata().items()) {

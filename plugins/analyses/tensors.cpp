@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/core/name_match.h"
+#include "engine/io/tensor_list.h"
 #include "plugins/analyses/tensor_choice.h"
 
 namespace vitrine::plugins {
@@ -27,12 +28,15 @@ Result<Report> tensors(const AnalysisRequest& request) {
   report.picture = PictureKind::Table;
   report.subtitle = fmt::format("{} · {}", model.name(), file.format());
   Table table{"tensors", {{"name", "", 4}, {"dtype", "", 4}, {"shape", "", 4}, {"values", "", 9}, {"bytes", "bytes", 9}}, {}};
-  table.rows.reserve(filter.empty() ? file.tensors().size() : 0);
+  const auto tensors = tensor_list(file);
+  table.rows.reserve(filter.empty() ? tensors->size() : 0);
   double values = 0, bytes = 0;
-  for (const TensorEntry& entry : file.tensors()) {
-    if (!filter.empty() && !name_matches(entry.name, filter)) continue;
+  for (std::size_t i = 0; i < tensors->size(); ++i) {
+    const ListedTensor entry = tensors->at(i);
+    std::string name(entry.name);
+    if (!filter.empty() && !name_matches(name, filter)) continue;
     const auto count = static_cast<double>(entry.numel());
-    table.rows.push_back({entry.name, entry.dtype, shape_words(entry.shape), count, static_cast<double>(entry.bytes)});
+    table.rows.push_back({std::move(name), std::string(entry.dtype), shape_words({entry.shape.begin(), entry.shape.end()}), count, static_cast<double>(entry.bytes)});
     values += count;
     bytes += static_cast<double>(entry.bytes);
   }

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -33,6 +35,25 @@ inline void write_tiny_tensors(const std::filesystem::path& path, std::uint64_t 
     header += fmt::format(R"({}"layers.{}.b{}.w{}":{{"dtype":"F32","shape":[1],"data_offsets":[{},{}]}})", i == 0 ? "" : ",", i / 10'000,
                           i / 100 % 100, i, 4 * i, 4 * (i + 1));
   write_hollow(path, header + "}", 4 * tensors);
+}
+
+/// Tensors of `bytes_each` bytes of values, all of them finite and on the disk. @param dtype "F32" or "BF16"
+inline void write_values(const std::filesystem::path& path, std::uint64_t tensors, std::uint64_t bytes_each, const std::string& dtype) {
+  const std::uint64_t width = dtype == "F32" ? 4 : 2;
+  std::string header = "{";
+  for (std::uint64_t i = 0; i < tensors; ++i)
+    header += fmt::format(R"({}"block_{}.weight":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", i == 0 ? "" : ",", i, dtype, bytes_each / width,
+                          bytes_each * i, bytes_each * (i + 1));
+  header += "}" + std::string(7 - (header.size() + 8) % 8, ' ');
+  const std::uint64_t length = header.size();
+  std::ofstream out(path, std::ios::binary);
+  out.write(reinterpret_cast<const char*>(&length), sizeof length) << header;
+  std::vector<std::uint16_t> values(bytes_each / 2);
+  std::uint32_t state = 1;
+  for (std::uint64_t i = 0; i < tensors; ++i) {
+    for (std::uint16_t& half : values) half = static_cast<std::uint16_t>((state = state * 1664525 + 1013904223) >> 16) & 0xBF7F;   // below 2 in both types
+    out.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(2 * values.size()));
+  }
 }
 
 /// The files that a first screen is measured on: 2 GB in 200 tensors, and headers of 99 MB.

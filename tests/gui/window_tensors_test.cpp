@@ -25,6 +25,7 @@ class TensorsTest : public QObject {
   void a_file_that_cannot_run_opens_for_its_tensors();
   void a_single_bright_value_is_seen_and_read_exactly();
   void a_head_of_the_difference_is_selected_everywhere();
+  void many_tensors_stand_at_once_and_are_arranged_beside();
 
  private:
   QString write(const std::string& name, const std::vector<std::int64_t>& shape, const std::vector<float>& values) {
@@ -108,6 +109,39 @@ void TensorsTest::a_head_of_the_difference_is_selected_everywhere() {
   QCOMPARE(window->host().selection().brushed.size(), std::size_t{4});
   QVERIFY(std::get<std::string>(report->tables[0].rows[static_cast<std::size_t>(row)].back())
               .starts_with("blocks." + std::to_string(window->host().selection().head.layer) + "."));
+}
+
+void TensorsTest::many_tensors_stand_at_once_and_are_arranged_beside() {
+  constexpr int kCount = 25'000;
+  std::vector<engine::TensorToWrite> tensors;
+  const std::vector<float> value{1};
+  for (int i = 0; i < kCount; ++i) tensors.push_back({.name = "layers." + std::to_string(i) + ".w", .shape = {1}, .values = value});
+  const auto path = fs::path(folder_.path().toStdString()) / "many.safetensors";
+  QVERIFY(engine::write_safetensors(path, tensors));
+  RealWindow window;
+  window->open_path(QString::fromStdString(path.string()));
+  QVERIFY(wait_for([&] { return window->host().model() != nullptr; }));
+  auto* tree = window.in<views::TensorTree>("tensors", "tree");
+  views::TensorTreeModel& model = *tree->tensors();
+  QCOMPARE(model.shown(), kCount);
+  QCOMPARE(model.rowCount(), kCount);
+  QVERIFY(!model.parent(model.index(7, 0)).isValid());
+  const QString first = model.index(0, 0).data().toString();
+  VITRINE_DO(write_over(window.in<QLineEdit>("tensors", "search"), QStringLiteral("layers.12345.w")));
+  QVERIFY(wait_for([&] { return model.shown() == 1; }));
+  QCOMPARE(model.index(0, 0).data().toString(), QStringLiteral("layers.12345.w"));
+  window.in<QLineEdit>("tensors", "search")->clear();
+  QVERIFY(wait_for([&] { return model.shown() == kCount; }));
+  QCOMPARE(model.index(0, 0).data().toString(), first);
+  tree->sortByColumn(views::TensorTreeModel::Name, Qt::DescendingOrder);
+  QVERIFY(wait_for([&] { return model.index(0, 0).data().toString() == QStringLiteral("layers.24999.w"); }));
+  QCOMPARE(model.index_of("layers.0.w").row(), kCount - 1);
+  tree->set(window->host().model()->tensors, {}, false);
+  QVERIFY(wait_for([&] { return model.rowCount() == 1; }));
+  const QModelIndex layers = model.index(0, 0);
+  QCOMPARE(model.rowCount(layers), kCount);
+  QCOMPARE(model.tensor(model.index(1, 0, layers)), std::string("layers.24998.w"));
+  QCOMPARE(model.parent(model.index(1, 0, layers)), layers);
 }
 
 }  // namespace

@@ -307,9 +307,10 @@ void FramedPanel::save_view(const nlohmann::json& settings) {
 
 void FramedPanel::fill_export_menu() {
   export_menu_->clear();
+  export_wanted();
   const auto all = reports();
   if (all.empty()) {
-    export_menu_->addAction(tr("Nothing to export yet"))->setEnabled(false);
+    export_menu_->addAction(open_.empty() ? tr("Nothing to export yet") : tr("Being computed: nothing to export yet"))->setEnabled(false);
     return;
   }
   for (std::size_t i = 0; i < all.size(); ++i) {

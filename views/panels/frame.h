@@ -59,6 +59,8 @@ class FramedPanel : public Panel {
   virtual void model_opened() {}
   virtual void selection_moved() {}
   virtual void theme_moved() {}
+  /// The export menu is about to show what `reports` gives.
+  virtual void export_wanted() {}
   virtual void settings_changed(const nlohmann::json&) {}
 
   void schedule_refresh();

@@ -13,6 +13,7 @@
 
 #include "engine/analysis/analysis.h"
 #include "engine/core/error.h"
+#include "engine/io/tensor_list.h"
 #include "engine/report/report.h"
 #include "engine/run/edit.h"
 
@@ -62,7 +63,7 @@ struct ModelState {
   std::string cannot_run;
   bool opening = false;                    ///< headers are here, the weights are being read
   std::vector<std::string> warnings;       ///< what a person must see although it opened
-  std::shared_ptr<const engine::Report> tensors;   ///< as the analysis `tensors` gives them; null: not known
+  std::shared_ptr<const engine::TensorList> tensors;   ///< of its file; null: not known
   bool takes_text = false, takes_pair = false, takes_image = false, takes_both = false, causal_lm = false;
   bool takes_decoder_text = false;         ///< encoder-decoders
   bool has_eval_set = false;

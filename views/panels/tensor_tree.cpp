@@ -1,207 +1,122 @@
 #include "views/panels/tensor_tree.h"
 
-#include <algorithm>
-#include <cctype>
-#include <numeric>
-#include <unordered_map>
-
+#include <QCoreApplication>
 #include <QHeaderView>
+#include <QPointer>
 #include <QResizeEvent>
+#include <QThreadPool>
 
-#include "engine/core/name_match.h"
 #include "views/panels/style.h"
 
 namespace vitrine::views {
 
 namespace {
 
-constexpr std::size_t kName = 0, kType = 1, kShape = 2, kBytes = 4;   // columns of the analysis
-constexpr int kUnfoldUpTo = 60;                                       ///< tensors: a small file shows all of its tree
+constexpr int kUnfoldUpTo = 60;              ///< tensors: a small file shows all of its tree
+constexpr std::size_t kAtOnceUpTo = 20'000;  ///< tensors that are arranged while one waits
 
-constexpr int kDeepest = 24;   ///< folders in folders; what is deeper keeps its dots
+QString shape_text(std::span<const std::int64_t> shape) {
+  QStringList sizes;
+  for (const std::int64_t n : shape) sizes << QString::number(n);
+  return sizes.join(QStringLiteral(" × "));
+}
 
-const std::string kNothing;
+QString text_of(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
 
 }  // namespace
 
-bool natural_less(const std::string& a, const std::string& b) {
-  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  std::size_t i = 0, j = 0;
-  while (i < a.size() && j < b.size()) {
-    if (digit(a[i]) && digit(b[j])) {
-      std::size_t p = i, q = j;
-      while (p < a.size() && digit(a[p])) ++p;
-      while (q < b.size() && digit(b[q])) ++q;
-      while (i + 1 < p && a[i] == '0') ++i;
-      while (j + 1 < q && b[j] == '0') ++j;
-      if (p - i != q - j) return p - i < q - j;
-      if (const int order = a.compare(i, p - i, b, j, q - j)) return order < 0;
-      i = p;
-      j = q;
-    } else {
-      if (a[i] != b[j]) return a[i] < b[j];
-      ++i;
-      ++j;
-    }
-  }
-  return a.size() - i < b.size() - j;
-}
+TensorTreeModel::TensorTreeModel(QObject* parent)
+    : QAbstractItemModel(parent), stands_(std::make_shared<const TensorArrangement>(nullptr, TensorArrangement::Wanted{})) {}
 
-const engine::Table* TensorTreeModel::table() const { return report_ && !report_->tables.empty() ? &report_->tables[0] : nullptr; }
-
-const std::string& TensorTreeModel::text(int row, Column column) const {
-  constexpr std::size_t kSource[] = {kName, kType, kShape};
-  const auto& cells = table()->rows[static_cast<std::size_t>(row)];
-  const auto* found = cells.size() > kBytes ? std::get_if<std::string>(&cells[kSource[column]]) : nullptr;
-  return found ? *found : kNothing;
-}
-
-void TensorTreeModel::set(std::shared_ptr<const engine::Report> report, const std::string& typed, bool as_list) {
-  beginResetModel();
-  report_ = std::move(report);
-  list_ = as_list;
-  nodes_.assign(1, Node{});
-  shown_ = 0;
-  if (const engine::Table* t = table()) {
-    const auto count = static_cast<int>(t->rows.size());
-    nodes_.reserve(static_cast<std::size_t>(count) + 1);
-    if (as_list) nodes_[0].children.reserve(static_cast<std::size_t>(count));
-    std::vector<int> rows(static_cast<std::size_t>(count));
-    std::iota(rows.begin(), rows.end(), 0);
-    if (!typed.empty()) std::erase_if(rows, [&](int row) { return !engine::name_matches(text(row, Name), typed); });
-    shown_ = static_cast<int>(rows.size());
-    std::unordered_map<std::string, int> folders;
-    for (const int row : rows) {
-      const std::string& name = text(row, Name);
-      int parent = 0, depth = 0;
-      for (std::size_t dot = name.find('.'); !as_list && dot != std::string::npos && depth < kDeepest; dot = name.find('.', dot + 1), ++depth) {
-        const std::string path = name.substr(0, dot);
-        const auto [found, fresh] = folders.try_emplace(path, static_cast<int>(nodes_.size()));
-        if (fresh) {
-          const std::size_t before = path.rfind('.');
-          nodes_.push_back(Node{parent, 0, -1, before == std::string::npos ? path : path.substr(before + 1), 0, 0, {}});
-          nodes_[static_cast<std::size_t>(parent)].children.push_back(found->second);
-        }
-        parent = found->second;
-      }
-      const auto* bytes = std::get_if<double>(&t->rows[static_cast<std::size_t>(row)][kBytes]);
-      nodes_.push_back(Node{parent, 0, row, {}, bytes ? *bytes : 0, 1, {}});
-      nodes_[static_cast<std::size_t>(parent)].children.push_back(static_cast<int>(nodes_.size()) - 1);
-    }
-    if (!as_list) gather();
-  }
-  sort_children(sorted_by_, order_);
-  endResetModel();
-}
-
-/// Children come after their parents, so one way back adds all sizes up. A folder of one takes no line of its own.
-void TensorTreeModel::gather() {
-  for (std::size_t i = nodes_.size(); i-- > 1;) {
-    nodes_[static_cast<std::size_t>(nodes_[i].parent)].bytes += nodes_[i].bytes;
-    nodes_[static_cast<std::size_t>(nodes_[i].parent)].tensors += nodes_[i].tensors;
-  }
-  for (std::size_t i = 0; i < nodes_.size(); ++i)
-    for (int& child : nodes_[i].children)
-      while (nodes_[static_cast<std::size_t>(child)].row < 0 && nodes_[static_cast<std::size_t>(child)].children.size() == 1) {
-        Node& gone = nodes_[static_cast<std::size_t>(child)];
-        const std::string name = gone.name;
-        child = gone.children.front();
-        gone.children.clear();
-        Node& only = nodes_[static_cast<std::size_t>(child)];
-        only.name = name + "." + label(only);
-        only.parent = static_cast<int>(i);
-      }
-}
-
-std::string TensorTreeModel::label(const Node& node) const {
-  if (node.row < 0 || !node.name.empty()) return node.name;
-  const std::string& name = text(node.row, Name);
-  std::size_t begin = 0;
-  for (int depth = 0; !list_ && depth < kDeepest; ++depth) {
-    const std::size_t dot = name.find('.', begin);
-    if (dot == std::string::npos) break;
-    begin = dot + 1;
-  }
-  return name.substr(begin);
-}
-
-void TensorTreeModel::sort_children(int column, Qt::SortOrder order) {
-  const auto less = [&](int a, int b) {
-    const Node &x = nodes_[static_cast<std::size_t>(a)], &y = nodes_[static_cast<std::size_t>(b)];
-    if (column == Bytes) return x.bytes < y.bytes;
-    if (column == Type || column == Shape) {
-      const std::string &p = x.row < 0 ? kNothing : text(x.row, static_cast<Column>(column)), &q = y.row < 0 ? kNothing : text(y.row, static_cast<Column>(column));
-      return natural_less(p, q);
-    }
-    return natural_less(label(x), label(y));
-  };
-  // A list of its own accord stands as the file has it.
-  const bool sorted = column >= 0 || !list_;
-  for (Node& node : nodes_) {
-    if (sorted) {
-      std::stable_sort(node.children.begin(), node.children.end(), less);
-      if (column >= 0 && order == Qt::DescendingOrder) std::reverse(node.children.begin(), node.children.end());
-    }
-    for (std::size_t i = 0; i < node.children.size(); ++i) nodes_[static_cast<std::size_t>(node.children[i])].place = static_cast<int>(i);
-  }
+void TensorTreeModel::set(TensorArrangement::Tensors tensors, const std::string& typed, bool as_list) {
+  TensorArrangement::Wanted wanted = wanted_;
+  wanted.typed = typed;
+  wanted.as_list = as_list;
+  arrange(std::move(tensors), std::move(wanted), false);
 }
 
 void TensorTreeModel::sort(int column, Qt::SortOrder order) {
-  sorted_by_ = column;
-  order_ = order;
-  emit layoutAboutToBeChanged();
-  const QModelIndexList before = persistentIndexList();
-  sort_children(column, order);
-  QModelIndexList after;
-  for (const QModelIndex& index : before) after << createIndex(nodes_[index.internalId()].place, index.column(), index.internalId());
-  changePersistentIndexList(before, after);
-  emit layoutChanged();
+  TensorArrangement::Wanted wanted = wanted_;
+  wanted.sorted_by = column;
+  wanted.descending = order == Qt::DescendingOrder;
+  if (wanted != wanted_) arrange(tensors_, std::move(wanted), true);
 }
 
-int TensorTreeModel::node_of(const QModelIndex& index) const { return index.isValid() ? static_cast<int>(index.internalId()) : 0; }
+void TensorTreeModel::arrange(TensorArrangement::Tensors tensors, TensorArrangement::Wanted wanted, bool sorted) {
+  tensors_ = std::move(tensors);
+  wanted_ = std::move(wanted);
+  const int number = ++asked_;
+  const bool as_it_is = wanted_.as_list && wanted_.typed.empty() && wanted_.sorted_by < 0;
+  if (!tensors_ || tensors_->size() <= kAtOnceUpTo || as_it_is)
+    return show(std::make_shared<const TensorArrangement>(tensors_, wanted_), sorted);
+  QThreadPool::globalInstance()->start([model = QPointer(this), number, sorted, tensors = tensors_, wanted = wanted_] {
+    auto made = std::make_shared<const TensorArrangement>(tensors, wanted);
+    auto* application = QCoreApplication::instance();
+    if (application == nullptr) return;
+    QMetaObject::invokeMethod(application, [model, number, sorted, made = std::move(made)]() mutable {
+      if (model && model->asked_ == number) model->show(std::move(made), sorted && model->stands_->list() == made->list());
+    });
+  });
+}
+
+void TensorTreeModel::show(Arrangement made, bool sorted) {
+  if (!sorted) {
+    beginResetModel();
+    stands_ = std::move(made);
+    endResetModel();
+    emit arranged(false);
+    return;
+  }
+  emit layoutAboutToBeChanged();
+  const QModelIndexList before = persistentIndexList();
+  stands_ = std::move(made);
+  QModelIndexList after;
+  for (const QModelIndex& index : before) after << createIndex(stands_->place(line_of(index)), index.column(), index.internalId());
+  changePersistentIndexList(before, after);
+  emit layoutChanged();
+  emit arranged(true);
+}
 
 std::string TensorTreeModel::tensor(const QModelIndex& index) const {
-  const Node& node = nodes_[static_cast<std::size_t>(node_of(index))];
-  return node.row < 0 ? std::string() : text(node.row, Name);
+  const int number = index.isValid() ? stands_->tensor(line_of(index)) : -1;
+  return number < 0 ? std::string() : std::string(stands_->list()->at(static_cast<std::size_t>(number)).name);
 }
 
 QModelIndex TensorTreeModel::index_of(const std::string& tensor) const {
-  for (std::size_t i = 1; i < nodes_.size(); ++i)
-    if (nodes_[i].row >= 0 && text(nodes_[i].row, Name) == tensor) return createIndex(nodes_[i].place, 0, static_cast<quintptr>(i));
-  return {};
+  const int line = stands_->line_of(tensor);
+  return line == 0 ? QModelIndex() : createIndex(stands_->place(line), 0, static_cast<quintptr>(line));
 }
 
 QModelIndex TensorTreeModel::index(int row, int column, const QModelIndex& parent) const {
-  if (nodes_.empty()) return {};
-  const auto& children = nodes_[static_cast<std::size_t>(node_of(parent))].children;
-  if (row < 0 || row >= static_cast<int>(children.size()) || column < 0 || column >= Columns) return {};
-  return createIndex(row, column, static_cast<quintptr>(children[static_cast<std::size_t>(row)]));
+  const int above = line_of(parent);
+  if (row < 0 || row >= stands_->children(above) || column < 0 || column >= Columns) return {};
+  return createIndex(row, column, static_cast<quintptr>(stands_->child(above, row)));
 }
 
 QModelIndex TensorTreeModel::parent(const QModelIndex& child) const {
-  const int above = nodes_.empty() ? -1 : nodes_[static_cast<std::size_t>(node_of(child))].parent;
-  return above <= 0 ? QModelIndex() : createIndex(nodes_[static_cast<std::size_t>(above)].place, 0, static_cast<quintptr>(above));
+  const int above = child.isValid() ? stands_->parent(line_of(child)) : 0;
+  return above <= 0 ? QModelIndex() : createIndex(stands_->place(above), 0, static_cast<quintptr>(above));
 }
 
-int TensorTreeModel::rowCount(const QModelIndex& parent) const {
-  return nodes_.empty() || parent.column() > 0 ? 0 : static_cast<int>(nodes_[static_cast<std::size_t>(node_of(parent))].children.size());
-}
+int TensorTreeModel::rowCount(const QModelIndex& parent) const { return parent.column() > 0 ? 0 : stands_->children(line_of(parent)); }
 
 int TensorTreeModel::columnCount(const QModelIndex&) const { return Columns; }
 
 QVariant TensorTreeModel::data(const QModelIndex& index, int role) const {
   if (!index.isValid()) return {};
-  const Node& node = nodes_[static_cast<std::size_t>(node_of(index))];
   if (role == Qt::TextAlignmentRole) return QVariant(Qt::AlignVCenter | (index.column() == Bytes ? Qt::AlignRight : Qt::AlignLeft));
-  if (role == Qt::ToolTipRole && node.row >= 0)
-    return QStringLiteral("%1\n%2 %3").arg(QString::fromStdString(text(node.row, Name)), QString::fromStdString(text(node.row, Type)), QString::fromStdString(text(node.row, Shape)));
-  if (role != Qt::DisplayRole) return {};
+  if (role != Qt::DisplayRole && role != Qt::ToolTipRole) return {};
+  const int line = line_of(index), number = stands_->tensor(line);
+  const engine::ListedTensor entry = number < 0 ? engine::ListedTensor{} : stands_->list()->at(static_cast<std::size_t>(number));
+  if (role == Qt::ToolTipRole)
+    return number < 0 ? QVariant() : QStringLiteral("%1\n%2 [%3]").arg(text_of(entry.name), text_of(entry.dtype), shape_text(entry.shape));
   switch (index.column()) {
-    case Name: return QString::fromStdString(label(node));
-    case Bytes: return quantity_text(node.bytes, QStringLiteral("bytes"), 3);
-    case Shape: return node.row < 0 ? tr("%n tensor(s)", nullptr, node.tensors).replace(QStringLiteral("(s)"), node.tensors == 1 ? QString() : QStringLiteral("s"))
-                                    : QString::fromStdString(text(node.row, Shape)).remove('[').remove(']').replace(QStringLiteral(", "), QStringLiteral(" × "));
-    case Type: return node.row < 0 ? QString() : QString::fromStdString(text(node.row, Type));
+    case Name: return QString::fromStdString(stands_->label(line));
+    case Bytes: return quantity_text(stands_->bytes(line), QStringLiteral("bytes"), 3);
+    case Shape:
+      return number >= 0 ? shape_text(entry.shape)
+                         : tr("%n tensor(s)", nullptr, stands_->tensors_in(line)).replace(QStringLiteral("(s)"), stands_->tensors_in(line) == 1 ? QString() : QStringLiteral("s"));
+    case Type: return text_of(entry.dtype);
     default: return {};
   }
 }
@@ -226,15 +141,24 @@ TensorTree::TensorTree(QWidget* parent) : QTreeView(parent), model_(new TensorTr
   header()->setSortIndicator(-1, Qt::AscendingOrder);
   header()->setSectionResizeMode(TensorTreeModel::Name, QHeaderView::Stretch);
   setSortingEnabled(true);
+  connect(model_, &TensorTreeModel::arranged, this, &TensorTree::stands);
 }
 
-void TensorTree::set(std::shared_ptr<const engine::Report> report, const QString& typed, bool as_list) {
+void TensorTree::set(TensorArrangement::Tensors tensors, const QString& typed, bool as_list) {
   quiet_ = true;
-  model_->set(std::move(report), typed.toStdString(), as_list);
-  setRootIsDecorated(!as_list);
-  if (!as_list && (model_->shown() <= kUnfoldUpTo || (!typed.isEmpty() && model_->shown() <= 20 * kUnfoldUpTo))) expandAll();
+  model_->set(std::move(tensors), typed.toStdString(), as_list);
+  quiet_ = false;
+}
+
+void TensorTree::stands(bool sorted) {
+  const TensorArrangement& now = model_->arrangement();
+  const bool narrowed = !now.wanted().typed.empty();
+  quiet_ = true;
+  setRootIsDecorated(!now.wanted().as_list);
+  if (!sorted && !now.wanted().as_list && (now.shown() <= kUnfoldUpTo || (narrowed && now.shown() <= 20 * kUnfoldUpTo))) expandAll();
   quiet_ = false;
   share_columns();
+  emit arranged();
 }
 
 void TensorTree::share_columns() {

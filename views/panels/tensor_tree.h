@@ -2,28 +2,29 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include <QAbstractItemModel>
 #include <QTreeView>
 
-#include "engine/report/report.h"
+#include "views/panels/tensor_arrangement.h"
 
 namespace vitrine::views {
 
-/// The table of the analysis `tensors` as a tree by dotted name, or as a list; narrowed by what is typed.
+/// The lines of an arrangement. One of many tensors is made beside this thread; until it is there, the one before stands.
 class TensorTreeModel : public QAbstractItemModel {
   Q_OBJECT
  public:
-  enum Column { Name, Type, Shape, Bytes, Columns };
-  using QAbstractItemModel::QAbstractItemModel;
+  using Column = TensorArrangement::Column;
+  static constexpr Column Name = Column::Name, Type = Column::Type, Shape = Column::Shape, Bytes = Column::Bytes, Columns = Column::Columns;
+  explicit TensorTreeModel(QObject* parent = nullptr);
 
-  /// @param as_list every tensor in one line with its whole name
-  void set(std::shared_ptr<const engine::Report> report, const std::string& typed, bool as_list);
+  /// `arranged` says when it stands.
+  void set(TensorArrangement::Tensors tensors, const std::string& typed, bool as_list);
   /// Whole name of a tensor; empty for a folder.
   [[nodiscard]] std::string tensor(const QModelIndex& index) const;
   [[nodiscard]] QModelIndex index_of(const std::string& tensor) const;
-  [[nodiscard]] int shown() const { return shown_; }
+  [[nodiscard]] int shown() const { return stands_->shown(); }
+  [[nodiscard]] const TensorArrangement& arrangement() const { return *stands_; }
 
   QModelIndex index(int row, int column, const QModelIndex& parent = {}) const override;
   QModelIndex parent(const QModelIndex& child) const override;
@@ -33,51 +34,43 @@ class TensorTreeModel : public QAbstractItemModel {
   QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
   void sort(int column, Qt::SortOrder order) override;
 
+ signals:
+  /// @param sorted only the order has changed
+  void arranged(bool sorted);
+
  private:
-  struct Node {
-    int parent = -1, place = 0;      ///< node; position among its parent's children
-    int row = -1;                    ///< of the table; -1: a folder
-    std::string name;                ///< what the line says; empty: the end of the name in the table
-    double bytes = 0;
-    int tensors = 0;
-    std::vector<int> children;
-  };
-  void gather();
-  void sort_children(int column, Qt::SortOrder order);
-  [[nodiscard]] const engine::Table* table() const;
-  [[nodiscard]] std::string label(const Node& node) const;
-  [[nodiscard]] const std::string& text(int row, Column column) const;
-  [[nodiscard]] int node_of(const QModelIndex& index) const;
+  using Arrangement = std::shared_ptr<const TensorArrangement>;
+  void arrange(TensorArrangement::Tensors tensors, TensorArrangement::Wanted wanted, bool sorted);
+  void show(Arrangement made, bool sorted);
+  [[nodiscard]] int line_of(const QModelIndex& index) const { return index.isValid() ? static_cast<int>(index.internalId()) : 0; }
 
-  std::shared_ptr<const engine::Report> report_;
-  std::vector<Node> nodes_;          ///< 0: the root
-  bool list_ = false;
-  int shown_ = 0;
-  int sorted_by_ = -1;
-  Qt::SortOrder order_ = Qt::AscendingOrder;
+  Arrangement stands_;
+  TensorArrangement::Tensors tensors_;      ///< of the last that was asked for, and how
+  TensorArrangement::Wanted wanted_;
+  int asked_ = 0;
 };
-
-/// "layers.9" before "layers.10".
-[[nodiscard]] bool natural_less(const std::string& a, const std::string& b);
 
 /// The tree on the screen. Arrows walk it, Enter and a click choose.
 class TensorTree : public QTreeView {
   Q_OBJECT
  public:
   explicit TensorTree(QWidget* parent = nullptr);
-  void set(std::shared_ptr<const engine::Report> report, const QString& typed, bool as_list);
+  void set(TensorArrangement::Tensors tensors, const QString& typed, bool as_list);
   /// Shows a tensor as chosen, without `chosen`.
   void select(const std::string& tensor);
   [[nodiscard]] TensorTreeModel* tensors() const { return model_; }
 
  signals:
   void chosen(const QString& tensor);
+  /// What was set or sorted stands now.
+  void arranged();
 
  protected:
   void currentChanged(const QModelIndex& current, const QModelIndex& previous) override;
   void resizeEvent(QResizeEvent* event) override;
 
  private:
+  void stands(bool sorted);
   void share_columns();
   TensorTreeModel* model_;
   bool quiet_ = false;

@@ -29,21 +29,6 @@ constexpr int kCells = 1 << 20;          ///< of the picture that comes with the
 constexpr std::size_t kMostAxes = 8;     ///< with a box each
 constexpr std::size_t kTreeUpTo = 20'000;
 
-/// "[4, 16, 24]" as numbers.
-std::vector<std::int64_t> shape_from(const std::string& words) {
-  std::vector<std::int64_t> shape;
-  std::int64_t number = -1;
-  for (const char c : words) {
-    if (c >= '0' && c <= '9') {
-      number = std::max<std::int64_t>(number, 0) * 10 + (c - '0');
-    } else if (number >= 0) {
-      shape.push_back(number);
-      number = -1;
-    }
-  }
-  return shape;
-}
-
 /// What any weights file holds: a tree of tensors, and of the chosen one statistics, histogram and values.
 class TensorsPanel : public FramedPanel {
  public:
@@ -71,7 +56,7 @@ class TensorsPanel : public FramedPanel {
     slice_.clear();
     show_tensor(nullptr);
     const ModelState* model = host().model();
-    if (model && model->tensors) show_list(model->tensors);
+    show_tensors(model ? model->tensors : nullptr);
     settings_changed(host().view_settings(id()));
   }
 
@@ -79,13 +64,13 @@ class TensorsPanel : public FramedPanel {
     const ModelState* model = host().model();
     if (!model) return show_empty(tr("Open any weights file: its tensors are listed here, also where it cannot run."));
     show_body();
-    if (!list_) ask("list", "tensors");
+    if (!list_ && !model->opening && !many()) ask("list", "tensors");
     if (!chosen_.empty() && !model->opening) ask_tensor();
   }
 
   void answered(const QString& slot, std::shared_ptr<const engine::Report> report) override {
     if (slot == "list") {
-      show_list(report);
+      list_ = report;
     } else if (slot == "tensor") {
       show_tensor(report);
     } else if (slot == "export") {
@@ -97,8 +82,7 @@ class TensorsPanel : public FramedPanel {
   }
 
   void refused(const QString& slot, const QString& sentence) override {
-    if (slot == "list") return show_error(sentence);
-    if (slot == "export") return host().tell(sentence);
+    if (slot == "list" || slot == "export") return host().tell(sentence);
     if (slot != "tensor") return;
     show_tensor(nullptr);
     about_->set_text(sentence);
@@ -113,6 +97,11 @@ class TensorsPanel : public FramedPanel {
   }
 
   void theme_moved() override { dress_map(); }
+
+  /// The table of a million tensors is made for those who take it away.
+  void export_wanted() override {
+    if (tensors_ && !list_ && !awaits("list")) ask("list", "tensors");
+  }
 
  private:
   void build() {
@@ -146,6 +135,7 @@ class TensorsPanel : public FramedPanel {
     connect(&typing_, &QTimer::timeout, this, [this] { fill_tree(); });
     connect(range_, &Segmented::chosen, this, [this](int i) { map_->set_full_range(i == 1); });
     connect(view_, &Segmented::chosen, this, [this] { fill_tree(); });
+    connect(tree_, &TensorTree::arranged, this, [this] { tree_stands(); });
     connect(tree_, &TensorTree::chosen, this, [this](const QString& name) {
       if (name.toStdString() == chosen_) return;
       choose(name.toStdString());
@@ -186,17 +176,20 @@ class TensorsPanel : public FramedPanel {
     map_->set_settings(look);
   }
 
-  void show_list(const std::shared_ptr<const engine::Report>& report) {
-    list_ = report;
-    view_->set_current(!report->tables.empty() && report->tables[0].rows.size() > kTreeUpTo ? 1 : view_->current());
+  bool many() const { return tensors_ && tensors_->size() > kTreeUpTo; }
+
+  void show_tensors(const std::shared_ptr<const engine::TensorList>& tensors) {
+    if (tensors && tensors == tensors_) return;
+    tensors_ = tensors;
+    if (many()) view_->set_current(1);
     fill_tree();
-    if (chosen_.empty() && !report->tables.empty() && !report->tables[0].rows.empty())
-      about_->set_text(tr("Choose a tensor to see its values"));
+    if (chosen_.empty() && tensors_ && tensors_->size() > 0) about_->set_text(tr("Choose a tensor to see its values"));
   }
 
-  void fill_tree() {
-    tree_->set(list_, search_->text(), view_->current() == 1);
-    const int all = list_ && !list_->tables.empty() ? static_cast<int>(list_->tables[0].rows.size()) : 0;
+  void fill_tree() { tree_->set(tensors_, search_->text(), view_->current() == 1); }
+
+  void tree_stands() {
+    const int all = tensors_ ? static_cast<int>(tensors_->size()) : 0;
     const int shown = tree_->tensors()->shown();
     count_->setText(shown == all ? tr("%1 tensors").arg(number_text(all, 9)) : tr("%1 of %2").arg(number_text(shown, 9), number_text(all, 9)));
     if (!chosen_.empty()) tree_->select(chosen_);
@@ -217,10 +210,8 @@ class TensorsPanel : public FramedPanel {
   void keep() { host().keep_view(id(), {{"tensor", chosen_}, {"slice", slice_}}); }
 
   std::vector<std::int64_t> chosen_shape() const {
-    if (!list_ || list_->tables.empty()) return {};
-    for (const auto& row : list_->tables[0].rows)
-      if (row.size() > 2 && std::get_if<std::string>(&row[0]) && std::get<std::string>(row[0]) == chosen_)
-        if (const auto* words = std::get_if<std::string>(&row[2])) return shape_from(*words);
+    for (std::size_t i = 0; tensors_ && !chosen_.empty() && i < tensors_->size(); ++i)
+      if (const engine::ListedTensor entry = tensors_->at(i); entry.name == chosen_) return {entry.shape.begin(), entry.shape.end()};
     return {};
   }
 
@@ -294,6 +285,7 @@ class TensorsPanel : public FramedPanel {
     ask("export", "tensor_export", {{"name", chosen_}, {"out", path.endsWith(".npy") ? path.toStdString() : path.toStdString() + ".npy"}});
   }
 
+  std::shared_ptr<const engine::TensorList> tensors_;
   std::shared_ptr<const engine::Report> list_, tensor_;
   std::string chosen_, slice_;
   std::map<QString, TileKey> tiles_;

@@ -119,8 +119,8 @@ TEST(ControlTorch, OpenWithoutComplaint) {
     const auto identity = identify(golden_files() / "valid/control" / name);
     ASSERT_TRUE(identity) << sentence(identity.error());
     EXPECT_TRUE(identity->warnings.empty()) << name << ": " << identity->warnings[0];
-    ASSERT_FALSE(identity->tensors.empty()) << name;
-    EXPECT_TRUE(identity->checkpoint->read_f32(identity->tensors[0])) << name;
+    ASSERT_FALSE(identity->checkpoint->tensors().empty()) << name;
+    EXPECT_TRUE(identity->checkpoint->read_f32(identity->checkpoint->tensors()[0])) << name;
   }
 }
 

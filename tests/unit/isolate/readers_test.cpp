@@ -1,7 +1,10 @@
 #include "engine/isolate/readers.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -10,6 +13,7 @@
 #include "engine/io/safetensors.h"
 #include "engine/io/tensor_list.h"
 #include "engine/isolate/reader.h"
+#include "engine/isolate/spare_reader.h"
 #include "engine/model/identify.h"
 #include "tests/unit/io/golden_files.h"
 
@@ -121,6 +125,43 @@ TEST(ApartReader, ListsManyTensorsInAFewTimesTheirHeader) {
     ASSERT_TRUE(a.name == b.name && a.dtype == b.dtype && a.offset == b.offset && a.bytes == b.bytes && std::ranges::equal(a.shape, b.shape)) << i;
   }
   EXPECT_EQ((*apart)->find("layers.1999.block.199999.w")->bytes, 4U);
+}
+
+/// Whether one waits before long.
+bool one_waits() {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!isolate::SpareReader::instance().waits() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  return isolate::SpareReader::instance().waits();
+}
+
+TEST(ApartReader, WaitsBeforeItIsAsked) {
+  isolate::use_reader({VITRINE_BINARY_DIR "/bin/vitrine-reader"});
+  ASSERT_TRUE(one_waits());
+  const fs::path file = golden_files() / "valid/control/good.safetensors";
+  EXPECT_TRUE(isolate::open_checkpoint(file));
+  ASSERT_TRUE(one_waits());
+  // Names are looked up where the program is, not where it was.
+  const fs::path before = fs::current_path();
+  fs::current_path(file.parent_path());
+  EXPECT_TRUE(isolate::open_checkpoint("good.safetensors"));
+  fs::current_path(before);
+  EXPECT_TRUE(isolate::open_checkpoint(file));
+  isolate::use_no_reader();
+  EXPECT_FALSE(isolate::SpareReader::instance().waits());
+}
+
+// A process that dies with its parent dies with the thread that started it: none of those who ask does.
+TEST(ApartReader, OutlivesTheThreadThatAskedBefore) {
+  isolate::use_reader({VITRINE_BINARY_DIR "/bin/vitrine-reader"});
+  const fs::path file = golden_files() / "valid/control/good.safetensors";
+  for (int round = 0; round < 8; ++round) {
+    std::vector<std::thread> threads;
+    std::atomic<int> opened = 0;
+    for (int i = 0; i < 4; ++i) threads.emplace_back([&] { opened += isolate::open_checkpoint(file).has_value(); });
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(opened, 4);
+  }
+  isolate::use_no_reader();
 }
 
 TEST(ApartReader, GivesThePixels) {
