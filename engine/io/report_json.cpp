@@ -8,6 +8,7 @@
 
 #include "engine/io/bytes.h"
 #include "engine/io/json.h"
+#include "engine/io/whole_number.h"
 
 namespace vitrine::engine {
 namespace {
@@ -84,7 +85,7 @@ Array array_from(const json& j) {
   array.unit = j.value("unit", "");
   for (const json& axis : j.at("axes"))
     array.axes.push_back({axis.at("name"), axis.value("unit", ""), axis.value("labels", std::vector<std::string>{})});
-  array.shape = j.at("shape").get<std::vector<std::int64_t>>();
+  for (const json& n : j.at("shape")) array.shape.push_back(whole_number<std::int64_t>(n));
   for (const json& v : j.at("values")) array.values.push_back(static_cast<float>(as_number(v)));
   return array;
 }
@@ -93,7 +94,8 @@ Table table_from(const json& j) {
   Table table;
   table.name = j.value("name", "");
   for (const json& column : j.at("columns"))
-    table.columns.push_back({column.at("name"), column.value("unit", ""), column.value("digits", 4)});
+    table.columns.push_back({column.at("name"), column.value("unit", ""),
+                             column.contains("digits") ? whole_number<int>(column["digits"]) : 4});
   for (const json& row : j.at("rows")) {
     auto& cells = table.rows.emplace_back();
     for (const json& cell : row) {
@@ -124,8 +126,12 @@ Report report_from(const json& j) {
     report.metrics.push_back(std::move(metric));
   }
   for (const json& t : j.value("tokens", json::array()))
-    report.tokens.push_back({t.at("text"), t.at("id"), t.at("begin"), t.at("end"), t.at("special")});
-  if (j.contains("grid")) report.grid = PatchGrid{j["grid"].at("rows"), j["grid"].at("cols"), j["grid"].at("offset")};
+    report.tokens.push_back({t.at("text"), whole_number<std::int64_t>(t.at("id")), whole_number<std::int64_t>(t.at("begin")),
+                             whole_number<std::int64_t>(t.at("end")), t.at("special")});
+  if (j.contains("grid")) {
+    const json& grid = j["grid"];
+    report.grid = PatchGrid{whole_number<int>(grid.at("rows")), whole_number<int>(grid.at("cols")), whole_number<int>(grid.at("offset"))};
+  }
   report.text = j.value("text", "");
   const json& verified = j.at("verified");
   report.verified = {verified.at("how"), as_number(verified.at("max_abs_diff")), as_number(verified.at("tolerance")),

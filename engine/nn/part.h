@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,6 +11,7 @@
 
 #include "engine/core/error.h"
 #include "engine/core/registry.h"
+#include "engine/io/whole_number.h"
 #include "engine/tensor/linear.h"
 #include "engine/tensor/tensor.h"
 
@@ -152,7 +154,8 @@ template <class T>
   auto it = params.find(name);
   if (it == params.end()) return fail(ErrorCode::FileFormat, std::string("a part lacks its parameter '") + name + "'");
   try {
-    return it->template get<T>();
+    if constexpr (std::integral<T> && !std::same_as<T, bool>) return whole_number<T>(*it);
+    else return it->template get<T>();
   } catch (const nlohmann::json::exception&) {
     return fail(ErrorCode::FileFormat, std::string("parameter '") + name + "' of a part has the wrong type: " + it->dump());
   }
@@ -163,7 +166,8 @@ template <class T>
   auto it = params.find(name);
   if (it == params.end() || it->is_null()) return fallback;
   try {
-    return it->template get<T>();
+    if constexpr (std::integral<T> && !std::same_as<T, bool>) return whole_number<T>(*it);
+    else return it->template get<T>();
   } catch (const nlohmann::json::exception&) {
     return fallback;
   }

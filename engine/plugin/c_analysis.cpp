@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/io/whole_number.h"
 #include "engine/plugin/c_plugin.h"
 #include "engine/plugin/worker_process.h"
 #include "engine/run/workspace.h"
@@ -62,7 +63,7 @@ Result<Array> array_from(const Json& json, const std::string& body, std::size_t&
   Array array;
   array.name = json.at("name").get<std::string>();
   array.unit = json.at("unit").get<std::string>();
-  array.shape = json.at("shape").get<std::vector<std::int64_t>>();
+  for (const Json& size : json.at("shape")) array.shape.push_back(whole_number<std::int64_t>(size));
   for (const Json& name : json.at("axes")) array.axes.push_back({name.get<std::string>(), {}, {}});
   const std::size_t left = (body.size() - offset) / sizeof(float);
   std::size_t count = 1;

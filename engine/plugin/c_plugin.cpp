@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/io/whole_number.h"
 #include "engine/plugin/worker_process.h"
 
 namespace vitrine::engine {
@@ -38,7 +39,7 @@ Result<ParamInfo> param_of(const Json& json) {
   const std::string fallback = text_of(json, "fallback");
   if (!is_snake_case(param.name)) return fail(ErrorCode::Unsupported, "a parameter's name is not snake_case");
   char* end = nullptr;
-  switch (json.value("type", -1)) {
+  switch (json.contains("type") ? whole_number<int>(json["type"]) : -1) {
     case 0:
       param.type = ParamInfo::Type::Int;
       param.fallback = std::strtoll(fallback.c_str(), &end, 10);
@@ -75,7 +76,7 @@ Result<CAnalysisInfo> info_of(const Json& json) {
   if (found == kPictures.end())
     return fail(ErrorCode::Unsupported, fmt::format("analysis '{}' asks for an unknown picture", info.id));
   result.picture = *found;
-  result.needs_attention = (json.value("needs", std::uint64_t{0}) & kNeedsAttention) != 0;
+  result.needs_attention = ((json.contains("needs") ? whole_number<std::uint64_t>(json["needs"]) : 0) & kNeedsAttention) != 0;
   for (const Json& param : json.value("params", Json::array())) {
     VITRINE_TRY(ParamInfo checked, param_of(param));
     info.params.push_back(std::move(checked));
@@ -91,9 +92,13 @@ Result<std::vector<std::shared_ptr<const Analysis>>> open_c_plugin(const Manifes
     return fail(ErrorCode::Unsupported, fmt::format("expected the id '{}' of the manifest in the library, came '{}'",
                                                     manifest.id, id.substr(0, 64)));
   std::vector<std::shared_ptr<const Analysis>> analyses;
-  for (const Json& json : answer.head.value("analyses", Json::array())) {
-    VITRINE_TRY(CAnalysisInfo info, info_of(json));
-    analyses.push_back(make_c_analysis(std::move(info), manifest.library));
+  try {
+    for (const Json& json : answer.head.value("analyses", Json::array())) {
+      VITRINE_TRY(CAnalysisInfo info, info_of(json));
+      analyses.push_back(make_c_analysis(std::move(info), manifest.library));
+    }
+  } catch (const Json::exception& problem) {
+    return fail(ErrorCode::Unsupported, fmt::format("the library describes its analyses in another way than agreed: {}", problem.what()));
   }
   return analyses;
 }

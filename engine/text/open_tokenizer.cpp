@@ -72,9 +72,9 @@ Result<json> vocab_of_lines(const MappedFile& file) {
   return vocab;
 }
 
-json special(const json& vocab, const std::string& token) {
-  return {
-      {"id", vocab.value(token, 0)}, {"content", token}, {"special", true}, {"normalized", false}};
+/// @param id whatever the file says it is
+json special(const json& id, const std::string& token) {
+  return {{"id", id}, {"content", token}, {"special", true}, {"normalized", false}};
 }
 
 bool flag_in(const json& config, const char* key, bool otherwise) {
@@ -99,7 +99,7 @@ json added_tokens(const json& vocab, const json& config, std::initializer_list<c
     return list;
   }
   for (const char* token : usual)
-    if (vocab.contains(token)) list.push_back(special(vocab, token));
+    if (const auto id = vocab.find(token); id != vocab.end()) list.push_back(special(*id, token));
   return list;
 }
 

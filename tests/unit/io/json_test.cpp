@@ -1,4 +1,5 @@
 #include "engine/io/json.h"
+#include "engine/io/whole_number.h"
 
 #include <cmath>
 
@@ -30,6 +31,15 @@ TEST(ParseJson, KeepsWholeNumbersExactAndLargerOnesAsFloats) {
   EXPECT_TRUE(parse_json("18446744073709551616", "x")->is_number_float());
   EXPECT_TRUE(parse_json("-0", "x")->is_number_float());
   EXPECT_EQ(parse_json("1e-400", "x")->get<double>(), 0.0);
+}
+
+TEST(WholeNumber, IsOneThatTheTypeHolds) {
+  EXPECT_EQ(whole_number<int>(2147483647.0), INT32_MAX);
+  EXPECT_EQ(whole_number<int>(-2147483648.0), INT32_MIN);
+  EXPECT_EQ(whole_number<std::uint64_t>(-0.5), 0U);
+  for (const nlohmann::json& value : {nlohmann::json(4.4e88), nlohmann::json(-2147483649.0), nlohmann::json(2147483648.0), nlohmann::json(-1e300),
+                                      nlohmann::json(std::nan("")), nlohmann::json("7"), nlohmann::json(true), nlohmann::json()})
+    EXPECT_THROW((void)whole_number<int>(value), nlohmann::json::type_error) << value;
 }
 
 TEST(ParseJson, SaysWhereItStopped) {

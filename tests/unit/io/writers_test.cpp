@@ -152,6 +152,9 @@ TEST(ReportJson, RoundTripsEveryNumber) {
 TEST(ReportJson, RefusesWhatIsNoReport) {
   EXPECT_EQ(report_from_json(json::parse(R"({"id": 5})")).error().code, ErrorCode::FileFormat);
   EXPECT_EQ(report_from_json(json::array()).error().code, ErrorCode::FileFormat);
+  json endless = json::parse(report_json(example()));
+  endless["arrays"][0]["shape"][0] = 1e88;
+  EXPECT_EQ(report_from_json(endless).error().code, ErrorCode::FileFormat);
 }
 
 TEST(WriteSafetensors, TruncatesFloatsToIntegersTheyAre) {
