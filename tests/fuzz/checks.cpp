@@ -84,12 +84,14 @@ void check_tokenizer(const engine::Tokenizer& tokenizer) {
       continue;
     }
     check_encoding(*encoding, text, ids);
-    const auto again = tokenizer.encode(text);
-    require(again && same(*encoding, *again), "the same text gave other tokens");
     std::vector<std::int64_t> list;
     for (const auto& token : encoding->tokens) list.push_back(token.id);
-    require(tokenizer.decode(list) == tokenizer.decode(list), "the same ids gave another text");
+    const std::string decoded = tokenizer.decode(list);
     if (!list.empty()) (void)tokenizer.display(list.front());
+    if (text != texts[0]) continue;
+    const auto again = tokenizer.encode(text);
+    require(again && same(*encoding, *again), "the same text gave other tokens");
+    require(tokenizer.decode(list) == decoded, "the same ids gave another text");
   }
   const auto pair = tokenizer.encode_within(texts[0], texts[1], 6);
   if (pair) require(pair->tokens.size() <= 6, "more tokens than were wanted");
