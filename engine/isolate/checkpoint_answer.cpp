@@ -91,7 +91,7 @@ struct Records {
       return;
     }
     own.resize(count);
-    std::memcpy(own.data(), column.data(), count * sizeof(T));
+    if (count > 0) std::memcpy(own.data(), column.data(), count * sizeof(T));   // of nothing, the place may be null
     all = own;
   }
 };
