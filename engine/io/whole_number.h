@@ -12,7 +12,7 @@ template <std::integral T>
 [[nodiscard]] bool holds_number(const nlohmann::json& value) {
   if (!value.is_number_float()) return value.is_number();
   const auto number = value.get<double>();
-  return number > static_cast<double>(std::numeric_limits<T>::min()) - 1 && number < static_cast<double>(std::numeric_limits<T>::max());
+  return number > static_cast<double>(std::numeric_limits<T>::min()) - 1 && number < static_cast<double>(std::numeric_limits<T>::max()) + 1;
 }
 
 /// A number of a type that holds it. @throws nlohmann::json::type_error for anything else

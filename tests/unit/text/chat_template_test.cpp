@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -87,12 +87,12 @@ void PrintTo(const Hostile& hostile, std::ostream* out) { *out << hostile.name; 
 class HostileChatTemplate : public testing::TestWithParam<Hostile> {};
 
 TEST_P(HostileChatTemplate, IsRefusedSoon) {
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   const auto text = rendered(GetParam().source);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  const double took = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   ASSERT_FALSE(text.has_value()) << text->substr(0, 100);
   EXPECT_NE(text.error().message.find("the template"), std::string::npos) << text.error().message;
-  EXPECT_LT(took.count(), 2.0) << text.error().message;
+  EXPECT_LT(took, 2.0) << text.error().message;
 }
 
 std::string times(std::size_t n, const std::string& text) {
