@@ -33,6 +33,8 @@ class GgufChecker {
   GgufChecker(const json& metadata, const std::vector<TensorEntry>& tensors) : metadata_(metadata), tensors_(tensors) {}
 
   Result<std::vector<std::string>> check() {
+    VITRINE_CHECK(split());
+    if (tensors_.empty()) warn("the file holds no tensor");
     VITRINE_CHECK(architecture());
     if (!architecture_.empty()) VITRINE_CHECK(hyperparameters());
     VITRINE_CHECK(vocabulary());
@@ -84,13 +86,57 @@ class GgufChecker {
     return most;
   }
 
+  /// A file that is one part of several says which, in whole numbers.
+  Status split() const {
+    for (const char* key : {"split.no", "split.count", "split.tensors.count"}) {
+      const json* value = at(key);
+      if (value != nullptr && !(value->is_number_integer() && value->get<double>() >= 0))
+        return refuse(fmt::format("{} is {}, expected a whole number from 0", key, number_text(*value)));
+    }
+    return {};
+  }
+
+  /// One number for each layer where a list stands.
+  Status per_layer(const char* key, std::uint64_t layers) const {
+    const std::string full = architecture_ + "." + key;
+    const json* value = at(full);
+    if (value != nullptr && value->is_array() && value->size() != layers)
+      return refuse(fmt::format("{} has {} entries for {} layers (block_count)", full, value->size(), layers));
+    return {};
+  }
+
+  /// Numbers that scale something; 0 stands for "not used" in some exporters' files.
+  Status scales(const std::string& prefix) {
+    for (const char* key : {"rope.freq_base", "rope.freq_base_swa", "rope.scaling.factor", "rope.scaling.attn_factor"}) {
+      const json* value = at(prefix + key);
+      if (value == nullptr) continue;
+      if (!value->is_number() || !std::isfinite(value->get<double>()) || value->get<double>() < 0)
+        return refuse(fmt::format("{}{} is {}, expected a positive finite number", prefix, key, number_text(*value)));
+      if (*value == 0) warn(fmt::format("{}{} is 0, expected a positive number", prefix, key));
+    }
+    const json* type = at(prefix + "rope.scaling.type");
+    if (type != nullptr && !type->is_string())
+      return refuse(fmt::format("{}rope.scaling.type is {}, expected a name", prefix, number_text(*type)));
+    VITRINE_CHECK(size("rope.scaling.original_context_length", 0, std::uint64_t{1} << 40));
+    VITRINE_CHECK(size("attention.sliding_window", 0, std::uint64_t{1} << 40));
+    VITRINE_CHECK(size("attention.value_length", 1, 1U << 16));
+    VITRINE_TRY(const auto experts, size("expert_count", 0, 1U << 14));
+    VITRINE_TRY(const auto used, size("expert_used_count", 0, 1U << 14));
+    if (used > experts)
+      return refuse(fmt::format("{}expert_used_count {} is more than expert_count {}", prefix, used, experts));
+    return {};
+  }
+
   Status hyperparameters() {
     const std::string prefix = architecture_ + ".";
     bool stated = false;
     for (const auto& [key, value] : metadata_.items()) stated = stated || key.starts_with(prefix);
     if (!stated || architecture_ == "clip") return {};
-    for (const char* key : {"block_count", "embedding_length"})
-      if (at(prefix + key) == nullptr) return refuse(fmt::format("{}{} is missing", prefix, key));
+    for (const char* key : {"block_count", "embedding_length"}) {
+      const json* value = at(prefix + key);
+      if (value == nullptr) return refuse(fmt::format("{}{} is missing", prefix, key));
+      if (value->is_array()) return refuse(fmt::format("{}{} is a list, expected one whole number", prefix, key));
+    }
     VITRINE_TRY(const auto layers, size("block_count", 1, 10'000));
     VITRINE_TRY(const auto width, size("embedding_length", 1, 1U << 20));
     VITRINE_CHECK(size("feed_forward_length", 1, 1U << 24));
@@ -109,8 +155,9 @@ class GgufChecker {
           architecture_ != "gemma3n")
         return refuse(fmt::format("token_embd.weight is {} wide, {}embedding_length says {}", entry.shape.back(),
                                   prefix, width));
-    (void)layers;
-    return {};
+    for (const char* key : {"feed_forward_length", "attention.head_count", "attention.head_count_kv"})
+      VITRINE_CHECK(per_layer(key, layers));
+    return scales(prefix);
   }
 
   static std::string number_text(const json& value) {
@@ -151,6 +198,11 @@ class GgufChecker {
         return refuse(
             fmt::format("{} has {} entries for {} tokens", key, list->is_array() ? list->size() : 1, tokens->size()));
     }
+    if (const json* types = at("tokenizer.ggml.token_type")) VITRINE_CHECK(token_types(*types));
+    VITRINE_CHECK(vocabulary_settings());
+    const json* list = at("tokenizer.ggml.scores");
+    if (list != nullptr && !list->empty() && !list->front().is_number())
+      return refuse(fmt::format("tokenizer.ggml.scores holds a {}, expected numbers", list->front().type_name()));
     if (const json* scores = at("tokenizer.ggml.scores"))
       for (const json& score : *scores)
         if (!score.is_number() || !std::isfinite(score.get<double>())) {
@@ -159,6 +211,34 @@ class GgufChecker {
         }
     special_ids(tokens->size());
     token_texts(*tokens);
+    return {};
+  }
+
+  Status token_types(const json& types) {
+    std::size_t unknown = 0;
+    for (const json& type : types) {
+      if (!type.is_number_integer())
+        return refuse(fmt::format("tokenizer.ggml.token_type holds {}, expected whole numbers", number_text(type)));
+      unknown += type < 1 || type > 6 ? 1 : 0;
+    }
+    if (unknown > 0) warn(fmt::format("tokenizer.ggml.token_type: {} tokens are of a type outside of 1 to 6", unknown));
+    return {};
+  }
+
+  Status vocabulary_settings() {
+    const json* merges = at("tokenizer.ggml.merges");
+    if (merges != nullptr && !(merges->is_array() && (merges->empty() || merges->front().is_string())))
+      return refuse("expected tokenizer.ggml.merges to be an array of strings");
+    for (const char* key : {"tokenizer.ggml.model", "tokenizer.ggml.pre", "tokenizer.chat_template"})
+      if (const json* value = at(key); value != nullptr && !value->is_string())
+        warn(fmt::format("{} is {}, expected text", key, number_text(*value)));
+    if (at("tokenizer.ggml.model") == nullptr)
+      warn("tokenizer.ggml.model is missing: the kind of the tokenizer is not stated");
+    for (const char* name : {"add_bos_token", "add_eos_token", "add_space_prefix", "remove_extra_whitespaces"}) {
+      const json* value = at(fmt::format("tokenizer.ggml.{}", name));
+      if (value != nullptr && !value->is_boolean())
+        warn(fmt::format("tokenizer.ggml.{} is {}, expected true or false", name, number_text(*value)));
+    }
     return {};
   }
 

@@ -125,7 +125,16 @@ constexpr SizeRule kSizes[] = {
     {"encoder_ffn_dim", 1U << 24}, {"decoder_ffn_dim", 1U << 24}, {"moe_intermediate_size", 1U << 24},
     {"max_position_embeddings", kMaxPositions}, {"n_positions", kMaxPositions}, {"n_ctx", kMaxPositions},
     {"head_dim", 1U << 14}, {"d_kv", 1U << 14}, {"state_size", 1U << 16},
-    {"sliding_window", kMaxPositions, true}, {"num_channels", kMaxChannels},
+    {"sliding_window", kMaxPositions, true}, {"num_channels", kMaxChannels}, {"in_chans", kMaxChannels},
+    {"embed_dim", kMaxWidth}, {"num_register_tokens", kMaxPositions, true}, {"num_labels", kMaxVocabulary, true},
+    {"encoder_stride", kMaxImage}, {"original_max_position_embeddings", kMaxPositions},
+};
+
+/// Shares of something, from 0 to 1.
+constexpr std::string_view kShares[] = {
+    "attention_dropout", "attention_probs_dropout_prob", "classifier_dropout", "drop_path_rate", "dropout", "dropout_rate",
+    "embd_pdrop", "embedding_dropout", "hidden_dropout", "hidden_dropout_prob", "mlp_dropout", "partial_rotary_factor",
+    "resid_pdrop", "rotary_pct",
 };
 
 template <std::size_t N>
@@ -177,12 +186,16 @@ class ConfigChecker {
                     ErrorCode::Unsupported);
     if (at("auto_map") != nullptr) warn("auto_map asks for code from elsewhere, which is never run");
     states_sizes_ = among(kStatesSizes, name);
+    needs_stages_ = name == "swin" || name == "swinv2";
     return {};
   }
 
   Status check_values() {
     for (const char* key : {"hidden_size", "num_hidden_layers", "num_attention_heads"})
       if (states_sizes_ && at(key) == nullptr) return refuse(key, "is missing");
+    if (states_sizes_ && at("max_position_embeddings") != nullptr)
+      for (const char* key : {"vocab_size", "intermediate_size"})
+        if (!config_.contains(key) && !states_width_elsewhere(key)) warn(fmt::format("{} is missing", key));
     for (const SizeRule& rule : kSizes) VITRINE_CHECK(size(rule));
     VITRINE_CHECK(heads());
     VITRINE_CHECK(numbers());
@@ -224,6 +237,11 @@ class ConfigChecker {
            at("depth") != nullptr;
   }
 
+  [[nodiscard]] bool states_width_elsewhere(std::string_view key) const {
+    if (key != "intermediate_size") return false;
+    return at("n_inner") != nullptr || at("ffn_dim") != nullptr || at("ffn_hidden_size") != nullptr ||
+           at("moe_intermediate_size") != nullptr;
+  }
   /// A flag for each stage.
   static bool all_flags(const json& list) {
     return std::all_of(list.begin(), list.end(), [](const json& flag) { return flag.is_boolean(); });
@@ -246,6 +264,8 @@ class ConfigChecker {
                           rule.key == "num_attention_heads" || rule.key == "vocab_size" ||
                           rule.key == "intermediate_size";
       if (states_sizes_ && needed) return refuse(rule.key, "is null, expected a positive whole number");
+      if (states_sizes_ && rule.key == "max_position_embeddings")
+        warn("max_position_embeddings is null: the length limit is unknown");
       return {};
     }
     if (found->is_array() && staged() && rule.key != "vocab_size") {
@@ -300,15 +320,72 @@ class ConfigChecker {
     for (const char* key :
          {"rope_theta", "rotary_emb_base", "global_rope_theta", "local_rope_theta", "rope_local_base_freq"})
       if (const json* value = at(key)) VITRINE_CHECK(positive(key, *value, false));
+    for (const std::string_view key : kShares)
+      if (const json* value = at(key)) share(key, *value);
+    for (const char* key : {"mlp_ratio", "initializer_range", "initializer_factor", "logit_scale_init_value"})
+      if (const json* value = at(key); value != nullptr && !value->is_array()) {
+        const auto number = json_number(*value);
+        if (!number || !std::isfinite(*number) || (*number <= 0 && std::string_view(key) == "mlp_ratio"))
+          return refuse(key, fmt::format("is {}, expected a positive finite number", shown(*value)));
+        if (*number < 0) warn(fmt::format("{} is {}, expected a positive number", key, *number));
+      }
     for (const char* key : {"tie_word_embeddings", "qkv_bias", "attention_bias", "mlp_bias", "is_encoder_decoder",
                             "is_decoder", "use_cache", "scale_embedding"})
       if (const json* value = at(key);
-          value != nullptr && !value->is_boolean() && !(value->is_array() && all_flags(*value)))
+          value != nullptr && !value->is_boolean() && !(staged() && value->is_array() && all_flags(*value)))
         return refuse(key, fmt::format("is {}, expected true or false", shown(*value)));
     return {};
   }
 
+  void share(std::string_view key, const json& value) {
+    const auto number = json_number(value);
+    if (!number || !(*number >= 0 && *number <= 1))
+      warn(fmt::format("{} is {}, expected a number from 0 to 1", key, shown(value)));
+  }
+
+  /// What asks for code, and lists that say what a person should be told.
+  void claims() {
+    for (const char* key : {"custom_pipelines", "trust_remote_code"})
+      if (const json* value = at(key); value != nullptr && *value != false && !(value->is_object() && value->empty()))
+        warn(fmt::format("{} asks for code from elsewhere, which is never run", key));
+    if (const json* classes = at("architectures")) {
+      const bool names = classes->is_array() && !classes->empty() &&
+                         std::all_of(classes->begin(), classes->end(), [](const json& name) {
+                           return name.is_string() && is_class_name(name.get_ref<const std::string&>());
+                         });
+      if (!names) warn(fmt::format("architectures is {}, expected a list of class names", shown(*classes)));
+      else if (classes->size() > 1)
+        warn(fmt::format("architectures names {} classes, the first is meant", classes->size()));
+    }
+    if (const std::string* path = text("_name_or_path"); path != nullptr && path->find("..") != std::string::npos)
+      warn(fmt::format("_name_or_path '{}' goes up, it is not followed", printable(*path, 64)));
+    labels("id2label");
+    labels("label2id");
+  }
+
+  static bool is_class_name(std::string_view name) {
+    return !name.empty() && name.size() <= 128 &&
+           std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
+  }
+
+  /// Numbers to names, or names to numbers.
+  void labels(const char* key) {
+    const json* map = at(key);
+    if (map == nullptr) return;
+    bool whole = map->is_object();
+    if (whole)
+      for (const auto& [name, value] : map->items()) {
+        const std::string number = std::string_view(key) == "id2label" ? name
+                                   : value.is_string()                 ? value.get<std::string>()
+                                                                       : value.dump();
+        whole = whole && number.size() <= 9 &&
+                std::all_of(number.begin(), number.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+      }
+    if (!whole) warn(fmt::format("{} is {}, expected an object that pairs class numbers with names", key, shown(*map)));
+  }
+
   Status names() {
+    claims();
     for (const char* key : {"hidden_act", "hidden_activation", "activation_function", "act_fn"}) {
       const json* value = at(key);
       if (value == nullptr) continue;
@@ -317,6 +394,8 @@ class ConfigChecker {
     }
     for (const char* key : {"dtype", "torch_dtype"}) {
       const std::string* name = text(key);
+      if (name == nullptr && at(key) != nullptr && !at(key)->is_object())
+        warn(fmt::format("{} is {}, expected the name of a type of numbers", key, shown(*at(key))));
       if (name == nullptr) continue;
       const std::string_view bare = name->starts_with("torch.") ? std::string_view(*name).substr(6) : *name;
       if (!among(kDtypes, bare)) warn(fmt::format("{} '{}' is no known type of numbers", key, printable(*name)));
@@ -374,8 +453,21 @@ class ConfigChecker {
     if (rope.contains("rope_theta")) VITRINE_CHECK(positive(key + ".rope_theta", rope["rope_theta"], false));
     const bool needs_factor = name == "linear" || name == "dynamic" || name == "yarn" || name == "llama3";
     if (needs_factor && !rope.contains("factor")) return refuse(key, fmt::format("of type {} has no factor", name));
-    if (rope.contains("factor") && !rope["factor"].is_null())
+    if (needs_factor || (rope.contains("factor") && !rope["factor"].is_null()))
       VITRINE_CHECK(positive(key + ".factor", rope["factor"], false));
+    if (type == nullptr && rope.contains("factor"))
+      return refuse(key, "has a factor and no rope_type to say how it is used");
+    if (rope.contains("factor") && rope["factor"].is_number() && rope["factor"].get<double>() < 1)
+      warn(fmt::format("{}.factor {} is below 1: positions are spread instead of pressed together", key,
+                       rope["factor"].get<double>()));
+    for (const char* other : {"low_freq_factor", "high_freq_factor", "original_max_position_embeddings"}) {
+      if (name == "llama3" && !rope.contains(other)) return refuse(key, fmt::format("of type llama3 has no {}", other));
+      if (name == "llama3" || (rope.contains(other) && !rope[other].is_null()))
+        VITRINE_CHECK(positive(fmt::format("{}.{}", key, other), rope[other], false));
+    }
+    if (name == "llama3" && *json_number(rope["low_freq_factor"]) >= *json_number(rope["high_freq_factor"]))
+      return refuse(key, fmt::format(": low_freq_factor {} is not below high_freq_factor {}",
+                                     shown(rope["low_freq_factor"]), shown(rope["high_freq_factor"])));
     for (const char* list : {"short_factor", "long_factor"}) {
       if (!rope.contains(list)) {
         if (name == "longrope" || name == "su") return refuse(key, fmt::format("of type {} has no {}", name, list));
@@ -455,6 +547,9 @@ class ConfigChecker {
 
   Status vision() {
     std::uint64_t image = 0, patch = 0;
+    for (const char* key : {"image_size", "patch_size", "num_channels"})
+      if (const auto found = config_.find(key); found != config_.end() && found->is_null() && states_sizes_)
+        return refuse(key, "is null, expected a positive whole number");
     VITRINE_CHECK(extent("image_size", kMaxImage, image));
     VITRINE_CHECK(extent("patch_size", kMaxImage, patch));
     if (image == 0 || patch == 0) return {};
@@ -466,8 +561,15 @@ class ConfigChecker {
   }
 
   Status stages() const {
+    const json* window = at("window_size");
+    const bool several = window != nullptr && (window->is_number() || window->is_array());
+    if (at("depths") != nullptr && window != nullptr && !several)
+      return refuse("window_size", fmt::format("is {}, expected a positive whole number", shown(*window)));
+    if (window != nullptr && window->is_number()) VITRINE_CHECK(one_size("window_size", *window, kMaxImage, false));
     const json* depths = at("depths");
-    if (depths == nullptr || depths->is_number()) return {};
+    if (depths == nullptr && needs_stages_)
+      return refuse("depths", "is missing, expected a list with the number of blocks of each stage");
+    if (depths == nullptr || (depths->is_number() && !needs_stages_)) return {};
     if (!depths->is_array() || depths->empty())
       return refuse("depths",
                     fmt::format("is {}, expected a list with the number of blocks of each stage", shown(*depths)));
@@ -475,12 +577,30 @@ class ConfigChecker {
       return refuse("depths", fmt::format("has {} stages, above the limit of 32", depths->size()),
                     ErrorCode::FileLimit);
     for (const json& depth : *depths)
-      if (!depth.is_array()) VITRINE_CHECK(one_size("depths", depth, kMaxLayers, true));
+      if (!depth.is_array() || needs_stages_) VITRINE_CHECK(one_size("depths", depth, kMaxLayers, !needs_stages_));
+    return stage_heads(*depths);
+  }
+
+  /// Heads of each stage; those of a Swin divide the width, which doubles from stage to stage.
+  Status stage_heads(const json& depths) const {
     const json* heads = at("num_heads");
-    if (heads != nullptr && heads->is_array() && heads->size() != depths->size())
-      return refuse("num_heads", fmt::format("has {} stages, depths has {}", heads->size(), depths->size()));
-    if (const json* window = at("window_size"); window != nullptr && window->is_number())
-      VITRINE_CHECK(one_size("window_size", *window, kMaxImage, false));
+    if (heads == nullptr)
+      return needs_stages_ ? Status(refuse("num_heads", "is missing, expected a list with the heads of each stage"))
+                           : Status{};
+    if (heads->is_array() && heads->size() != depths.size())
+      return refuse("num_heads", fmt::format("has {} stages, depths has {}", heads->size(), depths.size()));
+    if (!needs_stages_) return {};
+    if (!heads->is_array())
+      return refuse("num_heads", fmt::format("is {}, expected a list with the heads of each stage", shown(*heads)));
+    std::uint64_t width = whole("embed_dim").value_or(0);
+    if (width == 0) return refuse("embed_dim", "is missing, expected the width of the first stage");
+    for (const json& count : *heads) {
+      VITRINE_CHECK(one_size("num_heads", count, kMaxHeads, false));
+      if (width % count.get<std::uint64_t>() != 0)
+        return refuse("num_heads",
+                      fmt::format("{} does not divide the width {} of its stage (embed_dim)", shown(count), width));
+      width *= 2;
+    }
     return {};
   }
 
@@ -498,7 +618,7 @@ class ConfigChecker {
   const json& config_;
   std::string prefix_;
   std::vector<std::string>& warnings_;
-  bool states_sizes_ = false;
+  bool states_sizes_ = false, needs_stages_ = false;
   int depth_ = 0;
 };
 

@@ -38,6 +38,51 @@ TEST(ConfigCheck, NamesTheKeyThatIsWrong) {
   }
 }
 
+TEST(ConfigCheck, ChecksTheStagesOfASwin) {
+  const json swin = {{"model_type", "swin"}, {"embed_dim", 16}, {"depths", {2, 2}}, {"num_heads", {2, 4}}, {"window_size", 4}};
+  EXPECT_EQ(refusal(swin), "");
+  const std::pair<const char*, json> wrong[] = {
+      {"embed_dim", 0}, {"embed_dim", "16"}, {"embed_dim", nullptr}, {"depths", 2}, {"depths", {0, 2}}, {"depths", nullptr},
+      {"num_heads", {3, 4}}, {"num_heads", {0, 4}}, {"num_heads", "24"}, {"num_heads", nullptr}, {"window_size", "4"}, {"mlp_ratio", 0}};
+  for (const auto& [key, value] : wrong) {
+    json config = swin;
+    config[key] = value;
+    EXPECT_NE(refusal(config).find(key), std::string::npos) << key << " " << value << ": " << refusal(config);
+  }
+}
+
+TEST(ConfigCheck, ChecksTheNumbersOfARopeScaling) {
+  const json sound = {{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0},
+                      {"original_max_position_embeddings", 64}};
+  json config = llama();
+  config["rope_scaling"] = sound;
+  EXPECT_EQ(refusal(config), "");
+  for (const char* key : {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"}) {
+    config["rope_scaling"] = sound;
+    config["rope_scaling"].erase(key);
+    EXPECT_NE(refusal(config).find(key), std::string::npos) << refusal(config);
+  }
+  config["rope_scaling"] = sound;
+  config["rope_scaling"]["low_freq_factor"] = 4.0;
+  EXPECT_NE(refusal(config).find("low_freq_factor"), std::string::npos) << refusal(config);
+  config["rope_scaling"] = {{"factor", 2.0}};
+  EXPECT_NE(refusal(config).find("rope_scaling"), std::string::npos) << refusal(config);
+}
+
+TEST(ConfigCheck, WarnsOfClaimsThatAreOdd) {
+  const std::pair<const char*, json> odd[] = {
+      {"attention_dropout", -1}, {"architectures", "LlamaForCausalLM"}, {"architectures", {"__import__('os')"}}, {"torch_dtype", 3},
+      {"trust_remote_code", true}, {"_name_or_path", "../../x"}, {"id2label", json::array({1})}, {"max_position_embeddings", nullptr}};
+  for (const auto& [key, value] : odd) {
+    json config = llama();
+    config[key] = value;
+    const auto checked = check_config(config, "config.json");
+    ASSERT_TRUE(checked) << sentence(checked.error());
+    ASSERT_EQ(checked->size(), 1U) << key;
+    EXPECT_NE(checked->front().find(key), std::string::npos) << checked->front();
+  }
+}
+
 TEST(ConfigCheck, ChecksNestedConfigurations) {
   json config = {{"model_type", "llava"}, {"text_config", llama()}};
   EXPECT_EQ(refusal(config), "");

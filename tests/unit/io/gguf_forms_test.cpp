@@ -179,5 +179,27 @@ TEST_F(GgufForms, ByteTokensAreWrittenInHexadecimal) {
   EXPECT_NE(std::find(warnings.begin(), warnings.end(), "2 byte tokens are not written <0x00> to <0xFF>"), warnings.end());
 }
 
+TEST_F(GgufForms, NamesTheHyperparameterThatIsWrong) {
+  const auto model = [] {
+    return Gguf().put("general.architecture", kText, "llama").put("llama.block_count", kU32, 2U).put("llama.embedding_length", kU32, 8U)
+        .tensor("w", 0, 4, std::string(16, '\0'));
+  };
+  ASSERT_TRUE(open(model().bytes()));
+  for (const char* key : {"llama.rope.freq_base", "llama.rope.scaling.factor", "llama.expert_count", "llama.attention.value_length"}) {
+    const auto opened = open(model().put(key, kText, "many").bytes());
+    ASSERT_FALSE(opened) << key;
+    EXPECT_NE(opened.error().message.find(key), std::string::npos) << opened.error().message;
+  }
+  const auto few = open(model().list("llama.attention.head_count", {2, 2, 2}).bytes());
+  ASSERT_FALSE(few);
+  EXPECT_EQ(few.error().message, "llama.attention.head_count has 3 entries for 2 layers (block_count)");
+  const auto experts = open(model().put("llama.expert_count", kU32, 2U).put("llama.expert_used_count", kU32, 4U).bytes());
+  ASSERT_FALSE(experts);
+  EXPECT_EQ(experts.error().message, "llama.expert_used_count 4 is more than expert_count 2");
+  const auto part = open(model().put("split.count", kText, "2").bytes());
+  ASSERT_FALSE(part);
+  EXPECT_EQ(part.error().message, "split.count is \"2\", expected a whole number from 0");
+}
+
 }  // namespace
 }  // namespace vitrine::engine
