@@ -133,14 +133,11 @@ AttentionFactors AttentionCore::factors(const Heads& h, const FusedAttention& fu
   return f;
 }
 
-Tensor AttentionCore::forward(const Tensor& x, const Tensor& memory, const ScoreTerms& terms, Pass& pass,
-                              std::shared_ptr<const MixingMap>* map) const {
-  const Heads h = project(x, memory, pass);
+/// z [batch, head, query, d_value] of one input, or of a batch of inputs of one length.
+Tensor AttentionCore::attend(const Heads& h, const ScoreTerms& terms, Pass& pass, std::shared_ptr<const MixingMap>* map) const {
   const std::int64_t queries = h.q.size(2), keys = h.k.size(2);
   Tensor bias = dense_bias(terms, queries, keys, h.q.dtype());
-  Tensor z;   // [batch, head, query, d_value]
-  const bool need_pattern = pass.wanted(hook_pattern_) || pass.wanted(hook_scores_) || pass.differentiable;
-  if (need_pattern) {
+  if (pass.wanted(hook_pattern_) || pass.wanted(hook_scores_) || pass.differentiable) {
     const std::int64_t group = n_heads_ / n_kv_heads_;
     const Tensor v = repeat_interleave(h.v, group, 1);
     Tensor scores = matmul(h.q, transpose(repeat_interleave(h.k, group, 1), 2, 3)) * scale_;
@@ -151,14 +148,32 @@ Tensor AttentionCore::forward(const Tensor& x, const Tensor& memory, const Score
     }
     scores = pass.hook(hook_scores_, scores);
     const Tensor pattern = pass.hook(hook_pattern_, softmax(scores, -1));
-    z = matmul(pattern, v);
+    const Tensor z = matmul(pattern, v);
     if (map && pass.capture_maps) *map = stored_map(pattern, v, z, "dense softmax", !pass.edited(hook_pattern_));
-  } else {
-    // The last query sees every key, and needs no mask to say so.
-    const FusedAttention fused = attention_forward(h.q, h.k, h.v, bias, terms.causal && queries > 1, scale_);
-    z = fused.z;
-    if (map && pass.capture_maps) *map = attention_map(factors(h, fused, bias, terms, pass));
+    return z;
   }
+  // The last query sees every key, and needs no mask to say so.
+  const FusedAttention fused = attention_forward(h.q, h.k, h.v, bias, terms.causal && queries > 1, scale_);
+  if (map && pass.capture_maps) *map = attention_map(factors(h, fused, bias, terms, pass));
+  return fused.z;
+}
+
+/// The same of inputs that lie end to end.
+Tensor AttentionCore::attend_within(const Heads& h, const ScoreTerms& terms, Pass& pass) const {
+  std::vector<Tensor> parts;
+  std::int64_t begin = 0;
+  for (const std::int64_t tokens : pass.segments) {
+    const auto own = [&](const Tensor& x) { return slice(x, 2, begin, begin + tokens); };
+    parts.push_back(transpose(attend({own(h.q), own(h.k), own(h.v)}, terms, pass, nullptr), 1, 2));
+    begin += tokens;
+  }
+  return transpose(cat(parts, 1), 1, 2);   // as the kernels lay it: token after token
+}
+
+Tensor AttentionCore::forward(const Tensor& x, const Tensor& memory, const ScoreTerms& terms, Pass& pass,
+                              std::shared_ptr<const MixingMap>* map) const {
+  const Heads h = project(x, memory, pass);
+  const Tensor z = pass.segments.empty() ? attend(h, terms, pass, map) : attend_within(h, terms, pass);
   Tensor tokens = pass.hook(hook_z_, transpose(z, 1, 2));   // [batch, query, head, d_value]
   if (pass.differentiable) {
     const Tensor gate = pass.head_gate(site_, tokens.size(0), n_heads_);

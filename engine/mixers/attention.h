@@ -47,6 +47,8 @@ class AttentionCore {
   struct Heads { Tensor q, k, v; };
   [[nodiscard]] Heads project(const Tensor& x, const Tensor& memory, Pass& pass) const;
   [[nodiscard]] AttentionFactors factors(const Heads& h, const FusedAttention& fused, const Tensor& bias, const ScoreTerms& terms, const Pass& pass) const;
+  [[nodiscard]] Tensor attend(const Heads& h, const ScoreTerms& terms, Pass& pass, std::shared_ptr<const MixingMap>* map) const;
+  [[nodiscard]] Tensor attend_within(const Heads& h, const ScoreTerms& terms, Pass& pass) const;
   [[nodiscard]] Tensor split(const Tensor& x, int heads, int d) const;
 
   std::string site_;

@@ -71,6 +71,8 @@ class Pass {
   bool capture_maps = true;
   /// Makes the input of the part at work once more, from what the run keeps anyway; empty: it cannot.
   std::function<Tensor()> input_again;
+  /// Tokens of each of several inputs that lie end to end in one row: attention stays within each. Empty: one input.
+  std::vector<std::int64_t> segments;
   bool last_query = false;         ///< self attention answers for the last token alone, [batch, 1, d_model]
 };
 

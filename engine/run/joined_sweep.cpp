@@ -5,6 +5,7 @@
 
 #include "engine/core/free_memory.h"
 #include "engine/run/apply_edit.h"
+#include "engine/run/plain_tower.h"
 #include "engine/run/tower_run.h"
 #include "engine/tensor/ops.h"
 
@@ -24,37 +25,8 @@ const EditList& edits_at(const ResolvedEdits& edits, HookId id) {
   return it == edits.by_hook.end() ? none : it->second;
 }
 
-/// Whether the edit leaves every row of the batch what it is without the others.
-bool row_by_row(const Edit& edit) {
-  return edit.op != EditOp::Resample && edit.op != EditOp::Drop && (edit.op != EditOp::Mean || !edit.value.empty());
-}
-
 /// Whether the edit leaves every token what it is without the others.
 bool token_by_token(const Edit& edit) { return edit.op != EditOp::Mean || !edit.value.empty(); }
-
-bool is_norm(const PartSpec& part) { return !part || part.part == "layer_norm" || part.part == "rms_norm"; }
-
-/// Parts that give each token what it is without the others, beside norms.
-bool is_tokenwise(const PartSpec& part) {
-  static const std::set<std::string> known{"mlp", "ista", "linear", "layer_scale", "codebook", "unembed", "activation", "scale", "normalise"};
-  return is_norm(part) || known.contains(part.part);
-}
-
-bool is_plain_attention(const PartSpec& part) {
-  const auto has = [&](const char* name) { return part.params.contains(name) && part.params[name].is_object(); };
-  return part.part == "attention" && !has("codebook") && !has("relative_bias") && param_or(part.params, "out", true) && !param_or(part.params, "shared_qkv", false);
-}
-
-bool is_plain(const BlockSpec& block) {
-  int mixers = 0;
-  for (const SublayerSpec& s : block.sublayers) {
-    if (is_plain_attention(s.part)) ++mixers;
-    else if (!is_tokenwise(s.part)) return false;
-    if (!is_norm(s.norm) || !is_norm(s.norm_after)) return false;
-    if (!std::all_of(s.post.begin(), s.post.end(), is_tokenwise)) return false;
-  }
-  return mixers == 1;
-}
 
 bool is_causal(const TowerSpec& tower) {
   for (const auto& stage : tower.stages)
@@ -158,15 +130,9 @@ struct JoinedSweep::Level {
 };
 
 bool JoinedSweep::fits(const Model& model, const SweepRequest& request, const ResolvedEdits& shared) {
-  if (model.parts().built.size() != 1 || !model.cannot_run().empty()) return false;
-  const BuiltTower& tower = model.parts().built[0];
-  const TowerSpec& spec = model.spec().towers[0];
-  if (!tower.memory.empty() || !tower.merges.empty() || tower.blocks.empty() || !is_norm(spec.final_norm)) return false;
-  if (!has_inputs(tower, model, request.inputs) || !shared.dropped.empty()) return false;
+  if (!is_plain_tower(model, false) || !has_inputs(model.parts().built[0], model, request.inputs) || !shared.dropped.empty()) return false;
   for (const auto& [id, list] : shared.by_hook)
     if (!std::all_of(list.begin(), list.end(), row_by_row)) return false;
-  for (const StageSpec& stage : spec.stages)
-    if (stage.downsample || !std::all_of(stage.blocks.begin(), stage.blocks.end(), is_plain)) return false;
   for (const BuiltHead& head : model.parts().heads)
     for (const auto& step : head.steps) if (step->mixes_batch()) return false;
   const std::int64_t needed = forecast_activations(model, {.inputs = request.inputs});

@@ -24,6 +24,9 @@ struct RunRequest {
   bool keep_residuals = true;            ///< at block boundaries, for reuse and trajectories
   bool differentiable = false;           ///< plain operators, gates on every head; see `Run::head_gates`
   std::string upto;                      ///< stop after this block ("blocks.3"); empty: to the end
+  /// Tokens of each of several texts that lie end to end in one row (see `packed_request`); empty: one input. Needs
+  /// `can_pack`, no maps, no gradients and no parent.
+  std::vector<std::int64_t> segments;
   std::shared_ptr<const class Run> parent;  ///< same inputs: its residuals are reused up to the first block touched
 };
 
@@ -32,6 +35,8 @@ class Run {
  public:
   /// Outputs by name: "logits", "last_hidden_state", "pooler_output", "logits_per_image", ...
   std::map<std::string, Tensor> outputs;
+  /// The outputs of each of several texts in one row; `outputs` then holds the last hidden state of the row alone.
+  std::vector<std::map<std::string, Tensor>> of_segments;
   /// Tapped hooks.
   std::map<std::string, Tensor> taps;
   /// Residual stream entering block i of a tower, i = 0 .. n (n: after the last), key "prefix" + index.

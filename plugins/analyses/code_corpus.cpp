@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/io/json.h"
+#include "engine/run/packed.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/ops.h"
 
@@ -92,12 +93,27 @@ Result<Windows> find_windows(const Model& model) {
   return fail(ErrorCode::FileMissing, "the model has no corpus to search: expected language windows in eval.safetensors, corpus.jsonl or corpus.txt beside its weights");
 }
 
-/// Adds one batch of windows of equal length.
-Status add_codes(const Model& model, const Windows& windows, std::size_t begin, std::size_t end, CodeCorpus& corpus) {
+/// Windows of one length as a batch; of several lengths end to end in one row.
+RunRequest request_of(const Windows& windows, std::size_t begin, std::size_t end) {
+  const auto tokens = [&](std::size_t w) { return static_cast<std::int64_t>(windows.ids[w].size()); };
+  RunRequest run{.capture_maps = false, .keep_residuals = false};
+  bool equal = true;
   std::vector<std::int64_t> ids;
-  for (std::size_t w = begin; w < end; ++w) ids.insert(ids.end(), windows.ids[w].begin(), windows.ids[w].end());
-  RunRequest run{.taps = {"*codebook.*.hook_codes", "*codebook.*.hook_scores"}, .capture_maps = false, .keep_residuals = false};
-  VITRINE_CHECK(guard([&] { run.inputs["input_ids"] = Tensor::from_ints(ids, {static_cast<std::int64_t>(end - begin), static_cast<std::int64_t>(windows.ids[begin].size())}); }));
+  std::vector<std::map<std::string, Tensor>> texts;
+  for (std::size_t w = begin; w < end; ++w) {
+    equal = equal && tokens(w) == tokens(begin);
+    ids.insert(ids.end(), windows.ids[w].begin(), windows.ids[w].end());
+    texts.push_back({{"input_ids", Tensor::from_ints(windows.ids[w], {1, tokens(w)})}});
+  }
+  if (!equal) return packed_request(texts);
+  run.inputs["input_ids"] = Tensor::from_ints(ids, {static_cast<std::int64_t>(end - begin), tokens(begin)});
+  return run;
+}
+
+/// Adds the codes of some windows, which lie one after the other in either form.
+Status add_codes(const Model& model, const Windows& windows, std::size_t begin, std::size_t end, CodeCorpus& corpus) {
+  VITRINE_TRY(RunRequest run, guard([&] { return request_of(windows, begin, end); }));
+  run.taps = {"*codebook.*.hook_codes", "*codebook.*.hook_scores"};
   VITRINE_TRY(const auto made, run_model(model, run));
   for (std::size_t b = 0; b < corpus.books.size(); ++b) {
     const CodebookInfo& info = model.codebooks()[b];
@@ -129,10 +145,11 @@ Result<std::shared_ptr<const CodeCorpus>> make_corpus(const Model& model, const 
   if (windows.ids.empty()) return fail(ErrorCode::InvalidInput, windows.source + " beside the model holds no text");
   corpus->start_token = windows.ids.size() > 1 && std::all_of(windows.ids.begin(), windows.ids.end(), [&](const auto& w) { return w[0] == windows.ids[0][0]; });
   for (const auto& w : windows.ids) for (auto id : w) largest = std::max(largest, id);
+  const bool ragged = can_pack(model, {});
   for (std::size_t w = 0; w < windows.ids.size();) {
     VITRINE_CHECK(progress.step(static_cast<double>(w) / static_cast<double>(windows.ids.size()), "codes of the corpus"));
     std::size_t end = w;
-    while (end < windows.ids.size() && end < w + 8 && windows.ids[end].size() == windows.ids[w].size()) ++end;
+    while (end < windows.ids.size() && end < w + 8 && (ragged || windows.ids[end].size() == windows.ids[w].size())) ++end;
     VITRINE_CHECK(add_codes(model, windows, w, end, *corpus));
     w = end;
   }
