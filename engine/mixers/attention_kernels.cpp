@@ -1,7 +1,5 @@
 #include "engine/mixers/attention_kernels.h"
 
-#include "engine/mixers/score_kernels.h"
-
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/mixers/attention_kernels.cpp"
@@ -9,21 +7,11 @@
 #include <hwy/highway.h>
 
 #include "engine/mixers/exp-inl.h"
+#include "engine/mixers/rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace vitrine::engine::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-using D = hn::CappedTag<float, kLanes>;
-using V = hn::Vec<D>;
-
-/// Two vectors of values at a time; as many rows as the registers hold beside them.
-#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
-inline constexpr int kRows = 8;
-#else
-inline constexpr int kRows = 4;
-#endif
-inline constexpr std::int64_t kChains = 3;
 
 float weights(float* HWY_RESTRICT s, std::int64_t n, float most, float* sum) {
   const D f;
@@ -44,6 +32,7 @@ float weights(float* HWY_RESTRICT s, std::int64_t n, float most, float* sum) {
   return hn::GetLane(m);
 }
 
+/// Two vectors of values at a time.
 template <int kFirst>
 HWY_INLINE void mix_rows(const float* HWY_RESTRICT p, std::int64_t stride, std::int64_t keys, const float* HWY_RESTRICT values, std::int64_t columns,
                          const float* HWY_RESTRICT keep, float* HWY_RESTRICT out) {

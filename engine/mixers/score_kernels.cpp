@@ -10,21 +10,13 @@
 #include <hwy/contrib/math/math-inl.h>
 
 #include "engine/mixers/exp-inl.h"
+#include "engine/mixers/rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace vitrine::engine::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using D = hn::CappedTag<float, kLanes>;
-using V = hn::Vec<D>;
-
-/// Three vectors of keys at a time; as many queries as the registers hold beside them.
-#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
-inline constexpr int kRows = 8;
-#else
-inline constexpr int kRows = 4;
-#endif
-
+/// Three vectors of keys at a time.
 template <int kFirst>
 HWY_INLINE void panel_scores(const float* HWY_RESTRICT q, const float* HWY_RESTRICT k, std::int64_t d, float* HWY_RESTRICT out, std::int64_t stride) {
   const D f;
@@ -91,9 +83,6 @@ HWY_INLINE void add_to(float* sums, V v) {
   const D f;
   hn::StoreU(hn::Add(hn::LoadU(f, sums), v), f, sums);
 }
-
-/// Chains of sums that do not wait for each other; a panel is a whole number of them.
-inline constexpr std::int64_t kChains = 3;
 
 float probabilities(float* HWY_RESTRICT s, std::int64_t n, const RowSums& row) {
   const D f;

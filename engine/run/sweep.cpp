@@ -117,10 +117,6 @@ class StackedRun {
   bool any_ = false;
 };
 
-}  // namespace
-
-namespace {
-
 /// Variants that change the same blocks first, as many at a time as memory allows.
 Status sweep_stacked(const Model& model, const SweepRequest& request, const ResolvedEdits& shared, const std::vector<Variant>& variants,
                      const VariantVisitor& visit, const Progress& progress) {

@@ -96,16 +96,15 @@ Result<Windows> find_windows(const Model& model) {
 /// Windows of one length as a batch; of several lengths end to end in one row.
 RunRequest request_of(const Windows& windows, std::size_t begin, std::size_t end) {
   const auto tokens = [&](std::size_t w) { return static_cast<std::int64_t>(windows.ids[w].size()); };
-  RunRequest run{.capture_maps = false, .keep_residuals = false};
-  bool equal = true;
-  std::vector<std::int64_t> ids;
-  std::vector<std::map<std::string, Tensor>> texts;
-  for (std::size_t w = begin; w < end; ++w) {
-    equal = equal && tokens(w) == tokens(begin);
-    ids.insert(ids.end(), windows.ids[w].begin(), windows.ids[w].end());
-    texts.push_back({{"input_ids", Tensor::from_ints(windows.ids[w], {1, tokens(w)})}});
+  const auto first = windows.ids.begin() + static_cast<std::ptrdiff_t>(begin), last = windows.ids.begin() + static_cast<std::ptrdiff_t>(end);
+  if (std::any_of(first, last, [&](const auto& w) { return w.size() != first->size(); })) {
+    std::vector<std::map<std::string, Tensor>> texts;
+    for (std::size_t w = begin; w < end; ++w) texts.push_back({{"input_ids", Tensor::from_ints(windows.ids[w], {1, tokens(w)})}});
+    return packed_request(texts);
   }
-  if (!equal) return packed_request(texts);
+  RunRequest run{.capture_maps = false, .keep_residuals = false};
+  std::vector<std::int64_t> ids;
+  for (auto w = first; w != last; ++w) ids.insert(ids.end(), w->begin(), w->end());
   run.inputs["input_ids"] = Tensor::from_ints(ids, {static_cast<std::int64_t>(end - begin), tokens(begin)});
   return run;
 }
