@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 
 #include <fmt/format.h>
 
@@ -7,6 +6,7 @@
 #include "app/cli/options.h"
 #include "app/cli/program.h"
 #include "engine/io/codec.h"
+#include "engine/measure/tensor_statistics.h"
 #include "engine/model/chat.h"
 #include "engine/model/identify.h"
 
@@ -25,47 +25,48 @@ struct InspectOptions {
 };
 
 /// Smallest, largest, mean, standard deviation and share of zeros of a tensor.
-json statistics_of_values(const engine::Checkpoint& file, const engine::TensorEntry& entry) {
-  const auto values = file.read_f32(entry);
-  if (!values) return {{"error", values.error().message}};
-  double lowest = INFINITY, highest = -INFINITY, sum = 0, squares = 0;
-  std::int64_t zeros = 0, bad = 0;
-  for (float v : *values) {
-    if (!std::isfinite(v)) {
-      ++bad;
-      continue;
-    }
-    lowest = std::min<double>(lowest, v);
-    highest = std::max<double>(highest, v);
-    sum += v;
-    squares += double{v} * v;
-    zeros += v == 0;
-  }
-  const double n = static_cast<double>(values->size() - static_cast<std::size_t>(bad));
-  if (n == 0) return {{"not_finite", bad}};
-  const double mean = sum / n;
-  return {{"min", lowest}, {"max", highest}, {"mean", mean}, {"std", std::sqrt(std::max(0.0, squares / n - mean * mean))},
-          {"zeros", static_cast<double>(zeros) / n}, {"not_finite", bad}};
+json statistics_json(const Result<engine::ValueStatistics>& found) {
+  if (!found) return {{"error", found.error().message}};
+  if (found->finite() == 0) return {{"not_finite", found->nan + found->infinite}};
+  return {{"min", found->min}, {"max", found->max}, {"mean", found->mean}, {"std", found->deviation()},
+          {"zeros", static_cast<double>(found->zeros) / static_cast<double>(found->finite())}, {"not_finite", found->nan + found->infinite}};
 }
 
-/// The same, of complex numbers for each part; null for what is not read.
-json statistics_of(const engine::Checkpoint& file, const engine::TensorEntry& entry) {
-  if (entry.numel() == 0 || entry.numel() > kMaxStatisticsValues) return nullptr;
-  if (engine::is_complex(entry.dtype)) {
-    json parts = json::object();
-    for (const std::string_view part : engine::kComplexParts)
-      if (const engine::TensorEntry* found = file.find(entry.name + std::string(part)); found != nullptr && found->name != entry.name)
-        parts[std::string(part.substr(1))] = statistics_of_values(file, *found);
-    return parts;
+/// The same of each part of complex numbers, which are not in the file's list.
+json statistics_of_parts(const engine::Checkpoint& file, const engine::TensorEntry& entry) {
+  json parts = json::object();
+  for (const std::string_view part : engine::kComplexParts) {
+    const engine::TensorEntry* found = file.find(entry.name + std::string(part));
+    if (found == nullptr || found->name == entry.name) continue;
+    engine::ValueStatistics s;
+    const engine::Status read = engine::for_each_piece(file, *found, {}, [&](auto values) { s.add(values); });
+    parts[std::string(part.substr(1))] = statistics_json(read ? Result<engine::ValueStatistics>(s) : tl::unexpected(read.error()));
   }
-  return statistics_of_values(file, entry);
+  return parts;
 }
 
-json tensors_json(const std::vector<engine::TensorEntry>& tensors, const engine::Checkpoint* file, bool statistics) {
+/// Of every tensor of the file; null for what is not read.
+std::vector<json> statistics_of(const engine::Checkpoint& file) {
+  const auto& tensors = file.tensors();
+  std::vector<json> all(tensors.size());
+  std::vector<std::size_t> numbers;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (tensors[i].numel() == 0 || tensors[i].numel() > kMaxStatisticsValues) continue;
+    if (engine::is_complex(tensors[i].dtype)) all[i] = statistics_of_parts(file, tensors[i]);
+    else numbers.push_back(i);
+  }
+  const auto found = engine::statistics_of_tensors(file, numbers);
+  for (std::size_t i = 0; i < numbers.size(); ++i) all[numbers[i]] = statistics_json(found[i]);
+  return all;
+}
+
+json tensors_json(const engine::Checkpoint& file, bool statistics) {
   json list = json::array();
-  for (const engine::TensorEntry& entry : tensors) {
+  const std::vector<json> found = statistics ? statistics_of(file) : std::vector<json>();
+  for (std::size_t i = 0; i < file.tensors().size(); ++i) {
+    const engine::TensorEntry& entry = file.tensors()[i];
     json row = {{"name", entry.name}, {"dtype", entry.dtype}, {"shape", entry.shape}, {"bytes", entry.bytes}};
-    if (statistics && file) row["statistics"] = statistics_of(*file, entry);
+    if (statistics) row["statistics"] = found[i];
     list.push_back(std::move(row));
   }
   return list;
@@ -139,7 +140,7 @@ json model_result(const engine::Model& model, bool statistics) {
           {"takes", {{"text", model.takes_text()}, {"image", model.takes_image()}}}, {"causal_lm", model.causal_lm()},
           {"tokenizer", model.tokenizer() ? json(model.tokenizer()->kind()) : json(nullptr)}, {"chat_templates", chat_json(model)},
           {"towers", towers_json(model)}, {"codebooks", codebooks}, {"hooks", hooks}, {"spec", to_json(model.spec())},
-          {"tensors", tensors_json(model.checkpoint().tensors(), &model.checkpoint(), statistics)},
+          {"tensors", tensors_json(model.checkpoint(), statistics)},
           {"missing", problems.missing}, {"unexpected", problems.unexpected}, {"wrong_shape", problems.wrong_shape},
           {"metadata", model.checkpoint().metadata()}, {"warnings", model.checkpoint().warnings()},
           {"forecast", forecast_json(model)}};
@@ -200,7 +201,7 @@ int inspect_file(Context& context, const InspectOptions& options, const engine::
     if (std::ranges::find(said, warning) == said.end()) context.note("vitrine: " + options.path + ": " + warning);
   json result = {{"kind", kind_name(identity.kind)}, {"format", identity.format}, {"sentence", identity.sentence},
                  {"details", identity.details}, {"warnings", identity.warnings}};
-  if (identity.checkpoint) result["tensors"] = tensors_json(identity.checkpoint->tensors(), identity.checkpoint.get(), false);
+  if (identity.checkpoint) result["tensors"] = tensors_json(*identity.checkpoint, false);
   std::string text = identity.sentence + "\n";
   if (model) {
     const engine::WeightProblems& problems = model->weight_problems();

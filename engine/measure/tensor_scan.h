@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -12,6 +13,12 @@
 
 namespace vitrine::engine {
 
+/// A value as files store it in two bytes.
+struct BFloat16 {
+  std::uint16_t bits;
+  explicit operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+};
+
 /// Moments of a stream of values; NaN and infinities are counted and left out of the rest.
 struct ValueStatistics {
   std::uint64_t count = 0, zeros = 0, nan = 0, infinite = 0;
@@ -21,8 +28,10 @@ struct ValueStatistics {
   [[nodiscard]] std::uint64_t finite() const { return count - nan - infinite; }
   /// Of all finite values (divided by their number, not by one less); 0 without any.
   [[nodiscard]] double deviation() const;
-  /// Takes more values in. In float64, in two passes over pieces that stay in the cache.
+  /// Takes more values in. In float64, in one pass; in two over pieces that lie so far from zero that the sum of squares would lose
+  /// more than ten bits.
   void add(std::span<const float> values);
+  void add(std::span<const BFloat16> values);
   /// Takes in what was found in other values (Chan, Golub and LeVeque 1979).
   void join(const ValueStatistics& other);
 };

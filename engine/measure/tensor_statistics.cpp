@@ -34,26 +34,36 @@ struct File {
     const bool plain = source != nullptr && source->codec != nullptr && source->strides.empty() && !source->big_endian && source->no_values.empty();
     return plain ? source : nullptr;
   }
-  /// The values where they lie; empty if they are not float32 or not aligned.
-  [[nodiscard]] Result<std::span<const float>> in_place(std::size_t tensor) const {
+  /// The values where they lie; empty if they are of another type or not aligned.
+  template <class T>
+  [[nodiscard]] Result<std::span<const T>> in_place(std::size_t tensor, std::string_view type, std::string_view torch_type) const {
     const TensorSource* source = in_pieces(tensor);
-    if (source == nullptr || (source->codec->name != "F32" && source->codec->name != "float32")) return std::span<const float>{};
+    if (source == nullptr || (source->codec->name != type && source->codec->name != torch_type)) return std::span<const T>{};
     VITRINE_TRY(const auto bytes, mapped->bytes(tensors[tensor]));
-    if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(float) != 0) return std::span<const float>{};
-    return std::span(reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float));
+    if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) != 0) return std::span<const T>{};
+    return std::span(reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T));
   }
 };
+
+/// Whether `values` are there, and taken in.
+template <class T>
+Result<bool> take(const File& from, const Task& task, std::span<const T> values, ValueStatistics& s) {
+  if (values.empty() || task.begin + task.count > values.size()) return false;
+  s.add(values.subspan(task.begin, task.count));
+  if (const auto& file = from.in_pieces(task.tensor)->file) VITRINE_CHECK(file->check_whole());
+  return true;
+}
 
 Result<ValueStatistics> statistics_of(const File& from, const Task& task, const Progress& progress) {
   const TensorEntry& entry = from.tensors[task.tensor];
   ValueStatistics s;
   VITRINE_CHECK(progress.step(0));
-  VITRINE_TRY(const auto values, from.in_place(task.tensor));
-  if (task.begin + task.count <= values.size()) {
-    s.add(values.subspan(task.begin, task.count));
-    if (const auto& file = from.in_pieces(task.tensor)->file) VITRINE_CHECK(file->check_whole());
-    return s;
-  }
+  VITRINE_TRY(const auto floats, from.in_place<float>(task.tensor, "F32", "float32"));
+  VITRINE_TRY(bool taken, take(from, task, floats, s));
+  if (taken) return s;
+  VITRINE_TRY(const auto halves, from.in_place<BFloat16>(task.tensor, "BF16", "bfloat16"));
+  VITRINE_TRY(taken, take(from, task, halves, s));
+  if (taken) return s;
   if (task.whole) {
     VITRINE_TRY(const auto all, from.file.read_f32(entry));
     s.add(all);

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/io/float_convert.h"
 #include "engine/io/safetensors.h"
 #include "tests/temporary_folder.h"
 #include "tests/unit/io/golden_files.h"
@@ -76,6 +77,28 @@ TEST(ValueStatistics, CountWhatIsNotFiniteWhereverItStands) {
   EXPECT_EQ(none.max, -2);
 }
 
+TEST(ValueStatistics, KeepTheirDigitsFarFromZero) {
+  for (const double apart : {1e-2, 1.0, 30.0, 1e3, 1e5}) {
+    auto values = waves(100'003);
+    for (float& v : values) v = static_cast<float>(100 * apart + (v - 3) * 0.01);
+    ValueStatistics s;
+    s.add(values);
+    expect_statistics(s, values);
+  }
+}
+
+TEST(ValueStatistics, OfBfloat16AreThoseOfItsFloats) {
+  for (const std::size_t count : {0, 1, 16, 17, 32'768, 70'003})
+    for (const std::uint16_t odd : {0x3F80, 0x7F80, 0xFF80, 0x7FC0, 0x8000}) {
+      std::vector<BFloat16> halves;
+      for (const float v : waves(count)) halves.push_back({float_to_bfloat16(v)});
+      if (count > 0) halves[count / 2].bits = odd;
+      ValueStatistics s;
+      s.add(std::span<const BFloat16>(halves));
+      expect_statistics(s, {halves.begin(), halves.end()});
+    }
+}
+
 TEST(ValueStatistics, HoldTheLargestFloats) {
   const std::vector<float> values(65'536, std::numeric_limits<float>::max());
   ValueStatistics s;
@@ -106,21 +129,27 @@ TEST(StatisticsOfTensors, AreThoseOfEachHoweverItIsStored) {
 
 TEST(StatisticsOfTensors, JoinTheParts) {
   const test::TemporaryFolder folder;
-  const auto values = waves((std::size_t{1} << 22) + 12'345), few = waves(7);
-  const auto path = folder.path() / "two.safetensors";
-  ASSERT_TRUE(write_safetensors(path, {{.name = "many", .shape = {static_cast<std::int64_t>(values.size())}, .values = values},
-                                       {.name = "few", .shape = {7}, .values = few}}));
-  const auto opened = open_checkpoint(path);
-  ASSERT_TRUE(opened);
-  const auto number = [&](const char* name) { return static_cast<std::size_t>((*opened)->find(name) - (*opened)->tensors().data()); };
-  const std::vector<std::size_t> numbers{number("many"), number("few")};
-  const auto found = statistics_of_tensors(**opened, numbers);
-  ASSERT_TRUE(found[0] && found[1]);
-  expect_statistics(*found[0], values);
-  expect_statistics(*found[1], few);
+  const auto many = waves((std::size_t{1} << 22) + 12'345), few = waves(7);
+  std::shared_ptr<const Checkpoint> file;
+  std::vector<std::size_t> numbers;
+  for (const DType dtype : {DType::BF16, DType::F32}) {
+    const auto path = folder.path() / (dtype == DType::F32 ? "wide.safetensors" : "half.safetensors");
+    ASSERT_TRUE(write_safetensors(path, {{.name = "many", .shape = {static_cast<std::int64_t>(many.size())}, .values = many, .dtype = dtype},
+                                         {.name = "few", .shape = {7}, .values = few, .dtype = dtype}}));
+    const auto opened = open_checkpoint(path);
+    ASSERT_TRUE(opened);
+    file = *opened;
+    const auto number = [&](const char* name) { return static_cast<std::size_t>(file->find(name) - file->tensors().data()); };
+    numbers = {number("many"), number("few")};
+    const auto found = statistics_of_tensors(*file, numbers);
+    for (std::size_t i = 0; i < 2; ++i) {
+      ASSERT_TRUE(found[i]);
+      expect_statistics(*found[i], *file->read_f32(file->tensors()[numbers[i]]));
+    }
+  }
   Progress stopped;
   stopped.cancel();
-  EXPECT_EQ(statistics_of_tensors(**opened, numbers, stopped)[0].error().code, ErrorCode::Cancelled);
+  EXPECT_EQ(statistics_of_tensors(*file, numbers, stopped)[0].error().code, ErrorCode::Cancelled);
 }
 
 }  // namespace
