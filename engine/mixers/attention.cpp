@@ -1,5 +1,6 @@
 #include "engine/mixers/attention.h"
 
+#include <array>
 #include <cmath>
 
 #include "engine/mixers/attention_forward.h"
@@ -92,9 +93,15 @@ AttentionCore::Heads AttentionCore::project(const Tensor& x, const Tensor& memor
   const bool last = pass.last_query && !cross_ && !shared_qkv_;
   const auto asked = [&](const Tensor& t, int axis) { return last ? slice(t, axis, t.size(axis) - 1, t.size(axis)) : t; };
   Heads h;
-  h.q = split(q_(asked(x, 1)), n_heads_, d_head_);
-  h.k = shared_qkv_ ? h.q : split(k_(memory), n_kv_heads_, d_head_);
-  h.v = shared_qkv_ ? h.q : split(v_(memory), n_kv_heads_, d_value_);
+  if (shared_qkv_) {
+    h.q = h.k = h.v = split(q_(x), n_heads_, d_head_);
+  } else {
+    const bool one_input = !last && x.box() == memory.box();
+    const auto made = one_input ? PackedLinear::together(std::array{&q_, &k_, &v_}, x) : std::vector{q_(asked(x, 1)), k_(memory), v_(memory)};
+    h.q = split(made[0], n_heads_, d_head_);
+    h.k = split(made[1], n_kv_heads_, d_head_);
+    h.v = split(made[2], n_kv_heads_, d_value_);
+  }
   h.q = pass.hook(hook_q_, h.q);
   h.k = pass.hook(hook_k_, h.k);
   h.v = pass.hook(hook_v_, h.v);

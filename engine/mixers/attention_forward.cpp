@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -9,6 +10,7 @@
 #include <hwy/aligned_allocator.h>
 
 #include "engine/mixers/attention_kernels.h"
+#include "engine/mixers/bf16_attention_kernels.h"
 #include "engine/mixers/score_kernels.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/ops.h"
@@ -19,7 +21,8 @@ namespace vitrine::engine {
 
 namespace {
 
-using Floats = hwy::AlignedFreeUniquePtr<float[]>;
+template <class T>
+using Aligned = hwy::AlignedFreeUniquePtr<T[]>;
 
 constexpr std::int64_t kStripRows = 64;
 constexpr std::int64_t kRunKeys = 8 * kPanelKeys;
@@ -27,15 +30,21 @@ constexpr std::int64_t kFewestRows = kQueryLanes;
 constexpr float kAbsent = std::numeric_limits<float>::lowest();   // below every score: a key that does not exist
 
 std::int64_t rounded(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
-Floats floats(std::int64_t n) { return hwy::AllocateAligned<float>(static_cast<std::size_t>(std::max<std::int64_t>(1, n))); }
+template <class T>
+Aligned<T> room(std::int64_t n) { return hwy::AllocateAligned<T>(static_cast<std::size_t>(std::max<std::int64_t>(1, n))); }
 
-/// One call, as memory.
+float wide(float x) { return x; }
+float wide(std::uint16_t x) { return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16); }
+
+/// One call, as memory. @tparam T float, or the bits of bfloat16
+template <class T>
 struct Call {
-  StridedF32 q, k, v, bias;
+  Strided<T> q, k, v;
+  StridedF32 bias;
   std::int64_t batch = 0, heads = 0, kv_heads = 0, rows = 0, keys = 0, d = 0, d_value = 0;
   bool causal = false;
   float scale = 1;
-  float* z = nullptr;     ///< [batch, row, head, d_value]
+  T* z = nullptr;         ///< [batch, row, head, d_value]
   float* lse = nullptr;   ///< [batch, head, row]
 
   [[nodiscard]] std::int64_t columns() const { return rounded(d_value, kValueColumns); }
@@ -43,31 +52,18 @@ struct Call {
 };
 
 /// What one thread needs for a head of keys and the strip of queries that it is at.
+template <class T>
 class Worker {
+  static constexpr std::int64_t kPair = sizeof(float) / sizeof(T);   // values of one lane of a vector
+
  public:
-  explicit Worker(const Call& call)
-      : c_(call), keys_(floats(rounded(call.keys, kPanelKeys) * call.d)), values_(floats(call.keys * call.columns())),
-        queries_(floats(kStripRows * call.d)), scores_(floats(kQueryLanes * kRunKeys)), out_(floats(kStripRows * call.columns())) {}
+  explicit Worker(const Call<T>& call)
+      : c_(call), values_(room<T>(rounded(call.keys, kPair) * call.columns())), keys_(room<float>(rounded(call.keys, kPanelKeys) * call.d)),
+        queries_(room<float>(kStripRows * call.d)), scores_(room<float>(kQueryLanes * kRunKeys)), out_(room<float>(kStripRows * call.columns())) {}
 
   void pack(std::int64_t batch, std::int64_t kv_head) {
-    const float* k = c_.k.at(batch, kv_head);
-    const std::int64_t d = c_.d;
-    for (std::int64_t first = 0; first < c_.keys; first += kPanelKeys) {
-      float* panel = keys_.get() + first * d;
-      const std::int64_t n = std::min(kPanelKeys, c_.keys - first);
-      if (n < kPanelKeys) std::fill_n(panel, d * kPanelKeys, 0.0F);
-      for (std::int64_t j = 0; j < n; ++j) {
-        const float* key = k + (first + j) * c_.k.stride[2];
-        for (std::int64_t i = 0; i < d; ++i) panel[i * kPanelKeys + j] = key[i];
-      }
-    }
-    const float* v = c_.v.at(batch, kv_head);
-    const std::int64_t columns = c_.columns();
-    for (std::int64_t j = 0; j < c_.keys; ++j) {
-      float* row = values_.get() + j * columns;
-      std::memcpy(row, v + j * c_.v.stride[2], static_cast<std::size_t>(c_.d_value) * sizeof(float));
-      std::fill(row + c_.d_value, row + columns, 0.0F);
-    }
+    pack_keys(c_.k.at(batch, kv_head));
+    pack_values(c_.v.at(batch, kv_head));
   }
 
   void strip(std::int64_t batch, std::int64_t head, std::int64_t row0) {
@@ -87,13 +83,49 @@ class Worker {
   }
 
  private:
+  void pack_keys(const T* k) {
+    const std::int64_t d = c_.d;
+    for (std::int64_t first = 0; first < c_.keys; first += kPanelKeys) {
+      float* panel = keys_.get() + first * d;
+      const std::int64_t n = std::min(kPanelKeys, c_.keys - first);
+      if (n < kPanelKeys) std::fill_n(panel, d * kPanelKeys, 0.0F);
+      for (std::int64_t j = 0; j < n; ++j) {
+        const T* key = k + (first + j) * c_.k.stride[2];
+        for (std::int64_t i = 0; i < d; ++i) panel[i * kPanelKeys + j] = wide(key[i]);
+      }
+    }
+  }
+
+  void pack_values(const T* v) {
+    const std::int64_t columns = c_.columns();
+    for (std::int64_t j = 0; j < c_.keys; j += kPair) {
+      T* row = values_.get() + j * columns;
+      const T *first = v + j * c_.v.stride[2], *second = first + c_.v.stride[2];
+      if constexpr (kPair == 1) {
+        std::memcpy(row, first, static_cast<std::size_t>(c_.d_value) * sizeof(T));
+      } else if (j + 1 < c_.keys) {
+        for (std::int64_t c = 0; c < c_.d_value; ++c) row[2 * c] = first[c], row[2 * c + 1] = second[c];
+      } else {
+        for (std::int64_t c = 0; c < c_.d_value; ++c) row[2 * c] = first[c], row[2 * c + 1] = T(0);
+      }
+      std::fill(row + c_.d_value * kPair, row + columns * kPair, T(0));
+    }
+  }
+
   /// Scaled queries as [group][d][kQueryLanes]; absent ones are zero.
-  void pack_queries(const float* q, std::int64_t rows) {
+  void pack_queries(const T* q, std::int64_t rows) {
     for (std::int64_t r = 0; r < rounded(rows, kQueryLanes); ++r) {
       float* out = queries_.get() + r / kQueryLanes * kQueryLanes * c_.d + r % kQueryLanes;
-      const float* row = q + r * c_.q.stride[2];
-      for (std::int64_t i = 0; i < c_.d; ++i) out[i * kQueryLanes] = r < rows ? c_.scale * row[i] : 0.0F;
+      const T* row = q + r * c_.q.stride[2];
+      for (std::int64_t i = 0; i < c_.d; ++i) out[i * kQueryLanes] = r < rows ? c_.scale * wide(row[i]) : 0.0F;
     }
+  }
+
+  void mix(std::int64_t g, std::int64_t col0, std::int64_t cols, const float* keep) {
+    const std::int64_t columns = c_.columns();
+    const T* v = values_.get() + col0 * columns;
+    if constexpr (kPair == 1) attention_kernels().mix(scores_.get(), kRunKeys, cols, v, columns, keep, out_.get() + g * columns);
+    else bf16_attention_kernels()->mix(scores_.get(), kRunKeys, rounded(cols, kPair), v, columns, keep, out_.get() + g * columns);
   }
 
   /// `n` queries from `g` of the strip on, with `cols` keys from col0 on.
@@ -121,8 +153,7 @@ class Worker {
       most_[at] = most;
     }
     for (std::int64_t r = n; r < kQueryLanes; ++r) std::fill_n(s + r * kRunKeys, padded, 0.0F);
-    const std::int64_t columns = c_.columns();
-    attention_kernels().mix(s, kRunKeys, cols, values_.get() + col0 * columns, columns, keep.data(), out_.get() + g * columns);
+    mix(g, col0, cols, keep.data());
   }
 
   void add_bias(std::int64_t batch, std::int64_t head, std::int64_t row, std::int64_t col0, std::int64_t cols, float* s) const {
@@ -136,27 +167,31 @@ class Worker {
     const auto at = static_cast<std::size_t>(r);
     c_.lse[(batch * c_.heads + head) * c_.rows + row] = most_[at] + std::log(sum_[at]);
     const float* from = out_.get() + r * c_.columns();
-    float* to = c_.z + ((batch * c_.rows + row) * c_.heads + head) * c_.d_value;
+    T* to = c_.z + ((batch * c_.rows + row) * c_.heads + head) * c_.d_value;
     const float inverse = 1 / sum_[at];
-    for (std::int64_t i = 0; i < c_.d_value; ++i) to[i] = from[i] * inverse;
+    if constexpr (kPair == 1) for (std::int64_t i = 0; i < c_.d_value; ++i) to[i] = from[i] * inverse;
+    else bf16_attention_kernels()->store(from, c_.d_value, inverse, to);
   }
 
-  const Call& c_;
-  Floats keys_, values_, queries_, scores_, out_;
+  const Call<T>& c_;
+  Aligned<T> values_;
+  Aligned<float> keys_, queries_, scores_, out_;
   std::array<float, kStripRows> most_{}, sum_{};
 };
 
 /// Parts of the queries of one head of keys: one where there are heads enough for the threads.
-std::int64_t parts_of(const Call& call) {
+template <class T>
+std::int64_t parts_of(const Call<T>& call) {
   const std::int64_t units = call.batch * call.kv_heads, strips = (call.rows + kStripRows - 1) / kStripRows;
   const std::int64_t wanted = units >= 4 * threads() ? 1 : (4 * threads() + units - 1) / units;
   return std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(1, strips / 2));
 }
 
-void run(const Call& call) {
+template <class T>
+void run(const Call<T>& call) {
   const std::int64_t parts = parts_of(call), group = call.heads / call.kv_heads;
   parallel_for(call.batch * call.kv_heads * parts, 1, [&](std::int64_t begin, std::int64_t end) {
-    Worker worker(call);
+    Worker<T> worker(call);
     std::int64_t packed = -1;
     for (std::int64_t item = begin; item < end; ++item) {
       const std::int64_t unit = item / parts, batch = unit / call.kv_heads, kv_head = unit % call.kv_heads;
@@ -168,9 +203,15 @@ void run(const Call& call) {
   });
 }
 
-Tensor readable(const Tensor& x) {
-  const Tensor wide = x.dtype() == DType::F32 ? x : to(x, DType::F32);
-  return dense_rows(wide) ? wide : contiguous(wide);
+template <class T>
+Strided<T> strided(const Tensor& x) {
+  if constexpr (sizeof(T) == sizeof(float)) return strided_f32(x);
+  else return strided_bf16(x);
+}
+
+Tensor readable(const Tensor& x, DType dtype) {
+  const Tensor same = x.dtype() == dtype ? x : to(x, dtype);
+  return dense_rows(same) ? same : contiguous(same);
 }
 
 /// Four axes, of which the last two have their full size or one.
@@ -185,21 +226,34 @@ bool ours(const Tensor& q, const Tensor& k, const Tensor& v, bool causal) {
   return known(q) && known(k) && known(v) && q.size(2) >= kFewestRows && k.size(2) > 0 && !(causal && q.size(2) > k.size(2));
 }
 
+/// Whether values are mixed in pairs. Scores are float32 in any case: a tile of the map computes them again.
+bool in_pairs(const Tensor& q, const Tensor& k, const Tensor& v) {
+  const auto half = [](const Tensor& x) { return x.dtype() == DType::BF16; };
+  return half(q) && half(k) && half(v) && bf16_attention_kernels() != nullptr;
+}
+
+template <class T>
+FusedAttention attend(const Tensor& q_, const Tensor& k_, const Tensor& v_, const Tensor& bias, bool causal, double scale) {
+  const DType dtype = sizeof(T) == sizeof(float) ? DType::F32 : DType::BF16;
+  const Tensor q = readable(q_, dtype), k = readable(k_, dtype), v = readable(v_, dtype), added = bias.defined() ? bias_of(bias) : Tensor();
+  Call<T> call{.q = strided<T>(q), .k = strided<T>(k), .v = strided<T>(v), .batch = q.size(0), .heads = q.size(1), .kv_heads = k.size(1),
+               .rows = q.size(2), .keys = k.size(2), .d = q.size(3), .d_value = v.size(3), .causal = causal, .scale = static_cast<float>(scale)};
+  if (added.defined()) call.bias = strided_f32(added);
+  const Tensor z = Tensor::empty({call.batch, call.rows, call.heads, call.d_value}, dtype), lse = Tensor::empty({call.batch, call.heads, call.rows});
+  if constexpr (sizeof(T) == sizeof(float)) call.z = z.data_f32();
+  else call.z = data_bf16(z);
+  call.lse = lse.data_f32();
+  run(call);
+  return {transpose(q_.dtype() == dtype ? z : to(z, q_.dtype()), 1, 2), lse};
+}
+
 }  // namespace
 
 FusedAttention attention_forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& bias, bool causal, double scale) {
   if (!ours(q, k, v, causal)) return fused_attention(q, k, v, bias, causal, scale);
   if (k.size(1) < 1 || q.size(1) % k.size(1) != 0 || k.size(1) != v.size(1) || k.size(2) != v.size(2) || q.size(3) != k.size(3))
     throw std::invalid_argument("attention of queries " + shape_text(q.shape()) + ", keys " + shape_text(k.shape()) + " and values " + shape_text(v.shape()));
-  const Tensor q32 = readable(q), k32 = readable(k), v32 = readable(v), added = bias.defined() ? bias_of(bias) : Tensor();
-  Call call{.q = strided_f32(q32), .k = strided_f32(k32), .v = strided_f32(v32), .batch = q.size(0), .heads = q.size(1), .kv_heads = k.size(1),
-            .rows = q.size(2), .keys = k.size(2), .d = q.size(3), .d_value = v.size(3), .causal = causal, .scale = static_cast<float>(scale)};
-  if (added.defined()) call.bias = strided_f32(added);
-  const Tensor z = Tensor::empty({call.batch, call.rows, call.heads, call.d_value}), lse = Tensor::empty({call.batch, call.heads, call.rows});
-  call.z = z.data_f32();
-  call.lse = lse.data_f32();
-  run(call);
-  return {transpose(q.dtype() == DType::F32 ? z : to(z, q.dtype()), 1, 2), lse};
+  return in_pairs(q, k, v) ? attend<std::uint16_t>(q, k, v, bias, causal, scale) : attend<float>(q, k, v, bias, causal, scale);
 }
 
 }  // namespace vitrine::engine

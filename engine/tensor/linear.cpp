@@ -1,5 +1,6 @@
 #include "engine/tensor/linear.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <map>
@@ -15,6 +16,8 @@ namespace vitrine::engine {
 struct PackedLinear::Packed {
   std::once_flag once;
   at::Tensor weight;   // undefined: packing is not available for this weight
+  std::once_flag panels_once;
+  std::unique_ptr<const Bf16Panels> panels;
 };
 
 namespace {
@@ -71,28 +74,71 @@ std::map<std::pair<int, at::ScalarType>, LinearTiming>& timings() {
   return table;
 }
 
-bool packed_wins(std::int64_t rows, at::ScalarType type) {
+const std::uint16_t* bits(const at::Tensor& x) { return reinterpret_cast<const std::uint16_t*>(x.const_data_ptr<c10::BFloat16>()); }
+
+std::unique_ptr<const Bf16Panels> panels_of(const at::Tensor& weight, const at::Tensor& bias) {
+  const at::Tensor w = weight.contiguous(), b = bias.defined() ? bias.contiguous() : at::Tensor();
+  return std::make_unique<const Bf16Panels>(bits(w), b.defined() ? bits(b) : nullptr, w.size(0), w.size(1));
+}
+
+/// act(x W^T + b) of every layer. @param x [row, in], contiguous
+std::vector<at::Tensor> run_panels(std::span<const Bf16Panels* const> layers, const at::Tensor& x, Epilogue epilogue) {
+  std::vector<at::Tensor> out;
+  std::vector<Bf16Panels::Job> jobs;
+  for (const Bf16Panels* layer : layers) {
+    out.push_back(at::empty({x.size(0), layer->out()}, x.options()));
+    jobs.push_back({layer, reinterpret_cast<std::uint16_t*>(out.back().mutable_data_ptr<c10::BFloat16>())});
+  }
+  Bf16Panels::run(jobs, bits(x), x.size(0), epilogue);
+  return out;
+}
+
+void time_panels(LinearTiming& t, const at::Tensor& x, const at::Tensor& w) {
+  if (x.scalar_type() != at::kBFloat16 || !Bf16Panels::available(w.size(1))) return;
+  const auto panels = panels_of(w, at::Tensor());
+  const Bf16Panels* const only = panels.get();
+  t.panels_ms = best_of(5, [&] { (void)run_panels({&only, 1}, x, Epilogue::None); });
+  t.panels_win = t.panels_ms < t.plain_ms && !(t.packed_wins && t.packed_ms < t.panels_ms);
+}
+
+/// What is quickest for so many rows.
+LinearTiming timing_for(std::int64_t rows, at::ScalarType type) {
   const std::scoped_lock lock(timing_mutex);
   const int cls = row_class(rows);
   auto [it, fresh] = timings().try_emplace({cls, type});
-  if (!fresh) return it->second.packed_wins;
+  if (!fresh) return it->second;
   constexpr std::array<int, 4> kRows{1, 8, 64, 256};
   LinearTiming& t = it->second;
   t.rows = kRows[static_cast<std::size_t>(cls)];
   t.dtype = from_scalar_type(type);
   const InferenceScope no_gradients;
   const at::Tensor x = at::ones({t.rows, 512}, type), w = at::ones({1024, 512}, type);
-  const at::Tensor packed = pack(w);
-  if (!packed.defined()) return false;
   try {
-    const at::Tensor none;
     t.plain_ms = best_of(5, [&] { (void)at::linear(x, w); });
-    t.packed_ms = best_of(5, [&] { (void)run_packed(x, packed, none); });
-    t.packed_wins = t.packed_ms < 0.95 * t.plain_ms;
+    const at::Tensor none, packed = pack(w);
+    if (packed.defined()) t.packed_ms = best_of(5, [&] { (void)run_packed(x, packed, none); });
+    t.packed_wins = packed.defined() && t.packed_ms < 0.95 * t.plain_ms;
   } catch (const std::exception&) {
     t.packed_wins = false;
   }
-  return t.packed_wins;
+  time_panels(t, x, w);
+  return t;
+}
+
+std::int64_t rows_of(const at::Tensor& x) { return x.numel() / std::max<std::int64_t>(1, x.size(-1)); }
+
+/// As [row, in], and the result with the axes of `x` again.
+at::Tensor flat(const at::Tensor& x) { return x.reshape({rows_of(x), x.size(-1)}).contiguous(); }
+Tensor shaped(const at::Tensor& y, const at::Tensor& x) {
+  auto shape = x.sizes().vec();
+  shape.back() = y.size(-1);
+  return wrap(y.reshape(shape));
+}
+
+/// Whether another path than the plain operator may be taken.
+bool may_choose(const at::Tensor& x, const at::Tensor& weight) {
+  constexpr std::int64_t kWorthPacking = 64 * 64;
+  return x.device().is_cpu() && weight.numel() >= kWorthPacking && rows_of(x) > 0 && !at::GradMode::is_enabled();
 }
 
 }  // namespace
@@ -106,19 +152,34 @@ Tensor PackedLinear::differentiable(const Tensor& x) const {
 
 Tensor PackedLinear::operator()(const Tensor& x) const { return then(x, Epilogue::None); }
 
+/// nullptr where the layer goes another way for this input.
+const Bf16Panels* PackedLinear::panels_for(const Tensor& x_) const {
+  const at::Tensor x = raw(x_), weight = raw(weight_), bias = raw(bias_);
+  const bool fits = x.scalar_type() == at::kBFloat16 && weight.scalar_type() == at::kBFloat16 && weight.dim() == 2 && x.size(-1) == weight.size(1) &&
+                    (!bias.defined() || bias.scalar_type() == at::kBFloat16) && Bf16Panels::available(weight.size(1));
+  if (!fits || !may_choose(x, weight) || !timing_for(rows_of(x), at::kBFloat16).panels_win) return nullptr;
+  std::call_once(packed_->panels_once, [&] { packed_->panels = panels_of(weight, bias); });
+  return packed_->panels.get();
+}
+
 Tensor PackedLinear::then(const Tensor& x, Epilogue epilogue) const {
   const at::Tensor in = raw(x);
-  constexpr std::int64_t kWorthPacking = 64 * 64;
-  const std::int64_t rows = in.numel() / std::max<std::int64_t>(1, in.size(-1));
-  if (!in.device().is_cpu() || raw(weight_).numel() < kWorthPacking || rows == 0 || at::GradMode::is_enabled() ||
-      !packed_wins(rows, in.scalar_type()))
-    return activated(differentiable(x), epilogue);
+  if (const Bf16Panels* const panels = panels_for(x)) return shaped(run_panels({&panels, 1}, flat(in), epilogue)[0], in);
+  if (!may_choose(in, raw(weight_)) || !timing_for(rows_of(in), in.scalar_type()).packed_wins) return activated(differentiable(x), epilogue);
   std::call_once(packed_->once, [&] { packed_->weight = pack(raw(weight_)); });
   if (!packed_->weight.defined()) return activated(differentiable(x), epilogue);
-  const at::Tensor flat = in.reshape({rows, in.size(-1)}).contiguous();
-  auto shape = in.sizes().vec();
-  shape.back() = raw(weight_).size(0);
-  return wrap(run_packed(flat, packed_->weight, raw(bias_), epilogue).reshape(shape));
+  return shaped(run_packed(flat(in), packed_->weight, raw(bias_), epilogue), in);
+}
+
+std::vector<Tensor> PackedLinear::together(std::span<const PackedLinear* const> layers, const Tensor& x) {
+  std::vector<const Bf16Panels*> panels;
+  for (const PackedLinear* layer : layers) panels.push_back(layer->panels_for(x));
+  std::vector<Tensor> out;
+  if (std::find(panels.begin(), panels.end(), nullptr) == panels.end())
+    for (const at::Tensor& y : run_panels(panels, flat(raw(x)), Epilogue::None)) out.push_back(shaped(y, raw(x)));
+  else
+    for (const PackedLinear* layer : layers) out.push_back((*layer)(x));
+  return out;
 }
 
 std::vector<LinearTiming> linear_timings() {

@@ -1,18 +1,18 @@
 #pragma once
 
 #include <memory>
+#include <span>
+#include <vector>
 
+#include "engine/tensor/bf16_panels.h"
 #include "engine/tensor/tensor.h"
 
 namespace vitrine::engine {
 
-/// What may follow a linear layer in the same sweep over its output.
-enum class Epilogue { None, Gelu, GeluTanh, Relu };
-
 /// y = x W^T + b with the path that was measured to be quickest on this machine.
 ///
-/// Two paths exist: the plain operator (MKL for float32) and oneDNN with the weight packed once. Which is quicker
-/// depends on processor, type and number of rows; it is asked once per shape class when first needed.
+/// Three paths exist: the plain operator (MKL for float32), oneDNN with the weight packed once and, for bfloat16, our own panels.
+/// Which is quickest depends on processor, type and number of rows; it is asked once per shape class when first needed.
 class PackedLinear {
  public:
   PackedLinear() = default;
@@ -23,6 +23,8 @@ class PackedLinear {
   [[nodiscard]] Tensor operator()(const Tensor& x) const;
   /// The same with an activation on top, which costs no sweep of its own where the packed path is taken.
   [[nodiscard]] Tensor then(const Tensor& x, Epilogue epilogue) const;
+  /// Several layers of the same input, in one sweep where they go by panels.
+  [[nodiscard]] static std::vector<Tensor> together(std::span<const PackedLinear* const> layers, const Tensor& x);
   /// The plain operator, which records gradients.
   [[nodiscard]] Tensor differentiable(const Tensor& x) const;
   [[nodiscard]] const Tensor& weight() const { return weight_; }
@@ -31,6 +33,7 @@ class PackedLinear {
 
  private:
   struct Packed;
+  [[nodiscard]] const Bf16Panels* panels_for(const Tensor& x) const;
   Tensor weight_, bias_;
   std::shared_ptr<Packed> packed_;
 };
@@ -38,8 +41,8 @@ class PackedLinear {
 struct LinearTiming {
   int rows = 0;
   DType dtype = DType::F32;
-  double plain_ms = 0, packed_ms = 0;
-  bool packed_wins = false;
+  double plain_ms = 0, packed_ms = 0, panels_ms = 0;   ///< 0: not to be had
+  bool packed_wins = false, panels_win = false;
 };
 /// What was measured so far, for the model card and `--version`.
 [[nodiscard]] std::vector<LinearTiming> linear_timings();

@@ -163,7 +163,8 @@ const bool added = [] {
   for (const std::int64_t n : {128, 1024})
     benchmark::RegisterBenchmark(("capture_on_over_off/gpt2_small/n" + std::to_string(n)).c_str(), capture, n)->Iterations(n == 128 ? 21 : 9)->UseManualTime()->Unit(benchmark::kMillisecond);
   benchmark::RegisterBenchmark("maps_kept/gpt2_small/n4096", long_text)->Iterations(1)->Unit(benchmark::kMillisecond);
-  for (const bool maps : {true, false}) add_forward({bert, 512, DType::F32, maps, maps ? 1.8 : 1.6, maps ? 2.6 : 2.4}, 11);
+  for (const std::int64_t n : {128, 512})
+    for (const bool maps : {true, false}) add_forward({bert, n, DType::F32, maps, maps ? 1.8 : 1.6, maps ? 2.6 : 2.4}, n == 128 ? 21 : 11);
   for (const bool maps : {true, false}) add_forward({vit, 197, DType::F32, maps, maps ? 1.8 : 1.6, maps ? 2.6 : 2.4}, 21);
   add_forward({gpt2, 128, DType::BF16, true, 1.2, 1.6}, 21);
   add_forward({gpt2, 1024, DType::BF16, true, 1.2, 1.6}, 7);
