@@ -37,6 +37,7 @@ void mutate_json(Buffer& bytes, std::size_t max_size, Dice& dice, const ByteMuta
 void mutate_safetensors(Buffer& bytes, std::size_t max_size, Dice& dice, const ByteMutation& plain);
 void mutate_gguf(Buffer& bytes, std::size_t max_size, Dice& dice, const ByteMutation& plain);
 void mutate_pickle(Buffer& bytes, std::size_t max_size, Dice& dice, const ByteMutation& plain);
+void mutate_webp(Buffer& bytes, std::size_t max_size, Dice& dice, const ByteMutation& plain);
 void mutate_zip(Buffer& bytes, std::size_t max_size, Dice& dice, const ByteMutation& plain);
 
 /// The text of a JSON document with one of its parts changed, taken away, doubled or moved; empty if `text` is none.
