@@ -199,6 +199,26 @@ TEST_F(GgufForms, NamesTheHyperparameterThatIsWrong) {
   const auto part = open(model().put("split.count", kText, "2").bytes());
   ASSERT_FALSE(part);
   EXPECT_EQ(part.error().message, "split.count is \"2\", expected a whole number from 0");
+  EXPECT_EQ(refusal(open(model().put("llama.rope.scaling.type", kU32, 3U).bytes())), "llama.rope.scaling.type is 3, expected a name");
+}
+
+TEST_F(GgufForms, VocabulariesMustBeOfTheirTypes) {
+  const auto vocabulary = [](const char* key, std::uint32_t type, const std::string& two_values) {
+    Gguf file = Gguf().put("tokenizer.ggml.model", kText, "llama");
+    file.pairs += 2;
+    file.metadata += text("tokenizer.ggml.tokens") + packed({kArray, kText}) + packed<std::uint64_t>({2}) + text("a") + text("b");
+    file.metadata += text(key) + packed({kArray, type}) + packed<std::uint64_t>({2}) + two_values;
+    return file;
+  };
+  constexpr std::uint32_t kFloat = 6;
+  EXPECT_EQ(refusal(open(vocabulary("tokenizer.ggml.scores", kText, text("0") + text("1")).bytes())), "tokenizer.ggml.scores holds a string, expected numbers");
+  EXPECT_EQ(refusal(open(vocabulary("tokenizer.ggml.token_type", kFloat, packed({1.5F, 1.0F})).bytes())),
+            "tokenizer.ggml.token_type holds 1.5, expected whole numbers");
+  EXPECT_EQ(refusal(open(vocabulary("tokenizer.ggml.merges", kU32, packed({1U, 2U})).bytes())), "expected tokenizer.ggml.merges to be an array of strings");
+  const auto told = open(vocabulary("tokenizer.ggml.scores", kFloat, packed({-1.0F, -2.0F})).put("tokenizer.ggml.add_bos_token", kU32, 1U).bytes());
+  ASSERT_TRUE(told) << sentence(told.error());
+  const auto& warnings = (*told)->warnings();
+  EXPECT_NE(std::find(warnings.begin(), warnings.end(), "tokenizer.ggml.add_bos_token is 1, expected true or false"), warnings.end());
 }
 
 }  // namespace

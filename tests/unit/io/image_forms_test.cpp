@@ -153,7 +153,7 @@ TEST(DecodeImage, HasALimitOnTheFile) {
 }
 
 
-void put_le(std::string& out, std::uint32_t v, int bytes) {
+void put_le(std::string& out, std::uint64_t v, int bytes) {
   for (int i = 0; i < bytes; ++i) out.push_back(static_cast<char>(v >> (8 * i) & 0xFF));
 }
 
@@ -282,6 +282,19 @@ TEST(DecodeWebp, RefusesAnimationsAndSizesThatItsDataCannotHold) {
   const auto large = decode(webp("VP8 ", std::string("\x10\0\0\x9D\x01\x2A\x40\x1F\x40\x1F", 10)));
   ASSERT_FALSE(large);
   EXPECT_EQ(large.error().message, "WebP: 30 bytes cannot hold the size 8000 x 8000");
+}
+
+TEST(DecodeWebp, WarnsOfWhatStandsBehindThePicture) {
+  std::ifstream in(VITRINE_SOURCE_DIR "/tests/golden/files/images/webp_lossy.webp", std::ios::binary);
+  const std::string file(std::istreambuf_iterator<char>(in), {});
+  ASSERT_FALSE(file.empty());
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "longer.webp";
+  std::ofstream(path, std::ios::binary) << file << "behind it";
+  std::vector<std::string> warnings;
+  const auto image = decode_image(path, 3, &warnings);
+  ASSERT_TRUE(image) << sentence(image.error());
+  EXPECT_EQ(warnings, std::vector<std::string>{"WebP: 9 bytes of data after the RIFF size"});
 }
 
 TEST(ImagePreprocess, KnowsPillowsNumbersOfFilters) {

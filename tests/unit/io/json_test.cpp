@@ -95,6 +95,14 @@ TEST(ParseJson, BoundsWhatItUnfoldsTo) {
   EXPECT_EQ(parsed.error().code, ErrorCode::FileLimit);
 }
 
+TEST(JsonMembers, AreThoseOfAnObject) {
+  JsonMembers members("[1]", "x");
+  const auto next = members.next();
+  ASSERT_FALSE(next);
+  EXPECT_NE(next.error().message.find("expected a JSON object"), std::string::npos) << next.error().message;
+  EXPECT_EQ(next.error().offset, 0U);
+}
+
 TEST(JsonNumber, UnderstandsTheWordsOfTransformers) {
   EXPECT_EQ(json_number(2.5), 2.5);
   EXPECT_TRUE(std::isinf(*json_number({{"__float__", "Infinity"}})));

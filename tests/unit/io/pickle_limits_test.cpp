@@ -58,8 +58,9 @@ TEST(Pickle, RefusesALengthBelowZero) {
 }
 
 TEST(Pickle, KeepsTheNamedArgumentsOfAnInstance) {
+  const std::string bytes = "cm\nC\n)}U\1kK\5s\x92.";   // names point into it
   PickleDocument out;
-  const auto status = read("cm\nC\n)}U\1kK\5s\x92.", out);
+  const auto status = read(bytes, out);
   ASSERT_TRUE(status) << sentence(status.error());
   const PickleNode& object = out[out.root];
   ASSERT_EQ(object.kind, PickleKind::Object);

@@ -7,6 +7,7 @@
 
 #include "engine/io/json.h"
 #include "engine/io/quantised_parts.h"
+#include "engine/io/tensor_list.h"
 #include "golden_files.h"
 
 namespace vitrine::engine {
@@ -257,6 +258,22 @@ TEST(DequantisedCheckpoint, IsTheFileInEverythingElse) {
   const auto whole = plain->read_f32(*matrix);
   ASSERT_TRUE(whole && plain->read_f32_range(*matrix, 100, piece));
   EXPECT_TRUE(std::equal(piece.begin(), piece.end(), whole->begin() + 100));
+}
+
+TEST(DequantisedCheckpoint, IsListedAsItIs) {
+  const auto file = *open_checkpoint(kLayouts / "gptq8" / "model.safetensors");
+  const auto plain = *dequantised(file, *read_json_file(kLayouts / "gptq8" / "config.json"));
+  const auto list = tensor_list(plain);
+  const auto& entries = plain->tensors();
+  ASSERT_EQ(list->size(), entries.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const ListedTensor tensor = list->at(i);
+    EXPECT_EQ(tensor.name, entries[i].name);
+    EXPECT_EQ(tensor.dtype, entries[i].dtype);
+    EXPECT_TRUE(std::equal(tensor.shape.begin(), tensor.shape.end(), entries[i].shape.begin(), entries[i].shape.end())) << entries[i].name;
+    EXPECT_EQ(tensor.bytes, entries[i].bytes);
+  }
+  EXPECT_EQ(tensor_list(file)->size(), file->tensors().size());
 }
 
 struct Hostile {
