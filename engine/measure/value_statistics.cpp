@@ -6,6 +6,10 @@
 
 #include "engine/measure/tensor_scan.h"
 
+#if defined(__x86_64__) && !defined(__clang__)
+#include <immintrin.h>
+#endif
+
 namespace vitrine::engine {
 namespace {
 
@@ -25,6 +29,7 @@ struct Found {
 };
 
 #if defined(__x86_64__) && !defined(__clang__)
+#define VITRINE_WIDE __attribute__((target("avx512f,avx512bw,popcnt")))
 #define VITRINE_FOR_EACH_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define VITRINE_FOR_EACH_PROCESSOR
@@ -87,9 +92,62 @@ VITRINE_INSIDE double squares_about(const T* values, std::size_t count, double m
 
 // Of all: `count` is a multiple of `kLanes`.
 VITRINE_FOR_EACH_PROCESSOR void first_pass(const float* values, std::size_t count, Found& out) { look_at(values, count, out); }
-VITRINE_FOR_EACH_PROCESSOR void first_pass(const BFloat16* values, std::size_t count, Found& out) { look_at(values, count, out); }
+VITRINE_FOR_EACH_PROCESSOR void first_pass_plain(const BFloat16* values, std::size_t count, Found& out) { look_at(values, count, out); }
 VITRINE_FOR_EACH_PROCESSOR double second_pass(const float* values, std::size_t count, double mean) { return squares_about(values, count, mean); }
 VITRINE_FOR_EACH_PROCESSOR double second_pass(const BFloat16* values, std::size_t count, double mean) { return squares_about(values, count, mean); }
+
+#ifdef VITRINE_WIDE
+
+VITRINE_WIDE VITRINE_INSIDE void add_to(__m512 x, __m512d* sums, __m512d* squares) {
+  const __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
+  const __m512d high = _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1)));
+  sums[0] = _mm512_add_pd(sums[0], low);
+  sums[1] = _mm512_add_pd(sums[1], high);
+  squares[0] = _mm512_fmadd_pd(low, low, squares[0]);
+  squares[1] = _mm512_fmadd_pd(high, high, squares[1]);
+}
+
+/// 32 values at a time: a word of two becomes two floats without any shuffle, as their order does not matter.
+/// @param count a multiple of 32, not 0
+VITRINE_WIDE void first_pass_wide(const BFloat16* values, std::size_t count, Found& out) {
+  __m512d sums[4], squares[4];
+  for (int i = 0; i < 4; ++i) sums[i] = squares[i] = _mm512_setzero_pd();
+  const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U)), magnitude = _mm512_set1_epi16(0x7FFF);
+  __m512 lowest[2], highest[2];
+  std::uint64_t zeros = 0;
+  for (int i = 0; i < 2; ++i) {
+    lowest[i] = _mm512_set1_ps(std::numeric_limits<float>::infinity());
+    highest[i] = _mm512_set1_ps(-std::numeric_limits<float>::infinity());
+  }
+  for (std::size_t i = 0; i < count; i += 2 * kLanes) {
+    const __m512i words = _mm512_loadu_si512(values + i);
+    const __m512 even = _mm512_castsi512_ps(_mm512_slli_epi32(words, 16)), odd = _mm512_castsi512_ps(_mm512_and_si512(words, upper));
+    add_to(even, sums, squares);
+    add_to(odd, sums + 2, squares + 2);
+    lowest[0] = _mm512_min_ps(lowest[0], even);
+    lowest[1] = _mm512_min_ps(lowest[1], odd);
+    highest[0] = _mm512_max_ps(highest[0], even);
+    highest[1] = _mm512_max_ps(highest[1], odd);
+    zeros += static_cast<std::uint64_t>(__builtin_popcount(_mm512_testn_epi16_mask(words, magnitude)));
+  }
+  out.zeros += zeros;
+  out.sum += _mm512_reduce_add_pd(_mm512_add_pd(_mm512_add_pd(sums[0], sums[1]), _mm512_add_pd(sums[2], sums[3])));
+  out.squares += _mm512_reduce_add_pd(_mm512_add_pd(_mm512_add_pd(squares[0], squares[1]), _mm512_add_pd(squares[2], squares[3])));
+  out.lowest = std::min(out.lowest, _mm512_reduce_min_ps(_mm512_min_ps(lowest[0], lowest[1])));
+  out.highest = std::max(out.highest, _mm512_reduce_max_ps(_mm512_max_ps(highest[0], highest[1])));
+}
+
+#endif
+
+void first_pass(const BFloat16* values, std::size_t count, Found& out) {
+  std::size_t done = 0;
+#ifdef VITRINE_WIDE
+  static const bool wide = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("popcnt");
+  if (wide) done = count / (2 * kLanes) * (2 * kLanes);
+  if (done > 0) first_pass_wide(values, done, out);
+#endif
+  if (done < count) first_pass_plain(values + done, count - done, out);
+}
 
 /// Any values, one by one.
 template <class T>
