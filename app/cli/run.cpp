@@ -10,7 +10,9 @@
 #include "app/cli/program.h"
 #include "app/cli/tensor_file.h"
 #include "engine/batch/inputs.h"
+#include "engine/run/resolve.h"
 #include "engine/tensor/guard.h"
+#include "engine/tensor/ops.h"
 
 namespace vitrine::app {
 
@@ -84,9 +86,33 @@ std::string summary(const engine::PreparedInput& input, const engine::Run& run, 
   return text;
 }
 
+/// Whether a tap asks for the pattern of a mixer.
+bool wants_pattern(const RunOptions& options, const std::string& site) {
+  return std::any_of(options.taps.begin(), options.taps.end(), [&](const std::string& tap) { return engine::glob_match(tap, site + ".hook_pattern"); });
+}
+
+/// `generated.SITE.hook_pattern` [head, query, key] of the tapped patterns, a row for every token of the text and for every new one
+/// but the last.
+engine::Status add_patterns(const RunOptions& options, const engine::Generation& made, std::map<std::string, Tensor>& tensors) {
+  for (const auto& [site, map] : made.maps) {
+    if (!wants_pattern(options, site)) continue;
+    std::vector<Tensor> heads;
+    for (int head = 0; head < map->heads(); ++head) {
+      VITRINE_TRY(Tensor rows, map->tile(0, head, 0, map->rows(), 0, map->cols()));
+      heads.push_back(std::move(rows));
+    }
+    VITRINE_CHECK(engine::guard([&] { tensors["generated." + site + ".hook_pattern"] = engine::stack(heads, 0); }));
+  }
+  return {};
+}
+
 Result<json> generate_text(Context& context, const engine::Model& model, const engine::PreparedInput& input,
-                           const RunOptions& options, const engine::EditList& edits, std::string& text) {
-  VITRINE_TRY(const engine::Generation made, engine::generate(model, input.tensors, options.generate, edits, context.progress()));
+                           const RunOptions& options, const engine::EditList& edits, std::string& text, std::map<std::string, Tensor>& tensors) {
+  bool keep = false;
+  for (const auto& tower : model.towers())
+    for (const auto& mixer : tower.mixers) keep |= !options.out.empty() && wants_pattern(options, mixer.site);
+  VITRINE_TRY(const engine::Generation made, engine::generate(model, input.tensors, options.generate, edits, context.progress(), keep));
+  VITRINE_CHECK(add_patterns(options, made, tensors));
   json result = {{"ids", made.ids}};
   if (model.tokenizer()) {
     result["text"] = model.tokenizer()->decode(made.ids);
@@ -113,8 +139,9 @@ Result<int> run(Context& context, const RunOptions& options) {
   for (const engine::InputItem& item : items) {
     VITRINE_TRY(const engine::PreparedInput input, engine::prepare(*model, item));
     envelope.inputs.push_back(engine::input_item_to_json(item));
+    std::map<std::string, Tensor> generated;
     if (options.generate > 0) {
-      VITRINE_TRY(json made, generate_text(context, *model, input, options, edits, text));
+      VITRINE_TRY(json made, generate_text(context, *model, input, options, edits, text, generated));
       envelope.result.push_back({{"generated", std::move(made)}});
       if (options.out.empty()) continue;
     }
@@ -135,6 +162,7 @@ Result<int> run(Context& context, const RunOptions& options) {
     if (!options.out.empty()) {
       std::map<std::string, Tensor> tensors = done->outputs;
       tensors.insert(done->taps.begin(), done->taps.end());
+      tensors.merge(generated);
       VITRINE_CHECK(write_tensors(options.out, tensors));
       text += fmt::format("wrote {} tensors to {}\n", tensors.size(), options.out);
       envelope.result.back()["written"] = options.out;
@@ -154,7 +182,7 @@ void add_run(CLI::App& root, Context& context) {
   auto options = std::make_shared<RunOptions>();
   command->add_option("MODEL", options->model, "A folder, a file or demo:NAME")->required();
   add_input_options(*command, options->input);
-  add_repeated(*command, "--tap", options->taps, "Keep the hooks of this name or glob")->type_name("GLOB");
+  add_repeated(*command, "--tap", options->taps, "Keep the hooks of this name or glob; with --generate also the patterns of its steps")->type_name("GLOB");
   command->add_option("--edit", options->edits, "Interventions: JSON, a file, or head:5.1=zero,mlp:3=mean");
   command->add_option("--generate", options->generate, "Write this many tokens, greedily")->check(CLI::Range(1, 100000));
   command->add_option("--top", options->top, "Predictions shown for each row")->check(CLI::Range(1, 1000));

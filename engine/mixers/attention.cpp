@@ -5,6 +5,7 @@
 
 #include "engine/mixers/attention_forward.h"
 #include "engine/mixers/attention_map.h"
+#include "engine/tensor/growing.h"
 #include "engine/tensor/ops.h"
 
 namespace vitrine::engine {
@@ -119,10 +120,12 @@ AttentionCore::Heads AttentionCore::project(const Tensor& x, const Tensor& memor
   if (pass.cache && !cross_) {
     KeyValueCache& cache = (*pass.cache)[site_];
     if (cache.k.defined()) {
-      h.k = cat({cache.k, h.k}, 2);
-      h.v = cat({cache.v, h.v}, 2);
+      h.k = append_rows(cache.k, h.k, pass.tokens_to_come);
+      h.v = append_rows(cache.v, h.v, pass.tokens_to_come);
     }
-    cache = {h.k, h.v};
+    cache.k = h.k;
+    cache.v = h.v;
+    cache.scale = scale_;
   }
   return h;
 }
@@ -156,12 +159,30 @@ Tensor AttentionCore::attend(const Heads& h, const ScoreTerms& terms, Pass& pass
     scores = pass.hook(hook_scores_, scores);
     const Tensor pattern = pass.hook(hook_pattern_, softmax(scores, -1));
     const Tensor z = matmul(pattern, v);
-    if (map && pass.capture_maps) *map = stored_map(pattern, v, z, "dense softmax", !pass.edited(hook_pattern_));
+    if (!map || !pass.capture_maps) return z;
+    if (pass.cache && !cross_) {
+      KeyValueCache& cache = (*pass.cache)[site_];
+      cache.pattern.push_back(pattern);
+      cache.z.push_back(z);
+      cache.stochastic = !pass.edited(hook_pattern_);
+    } else {
+      *map = stored_map(pattern, v, z, "dense softmax", !pass.edited(hook_pattern_));
+    }
     return z;
   }
-  // The last query sees every key, and needs no mask to say so.
-  const FusedAttention fused = attention_forward(h.q, h.k, h.v, bias, terms.causal && queries > 1, scale_);
-  if (map && pass.capture_maps) *map = attention_map(factors(h, fused, bias, terms, pass));
+  // The last query sees every key, and needs no mask to say so; of those before its window nothing comes.
+  const std::int64_t first = queries == 1 && terms.window > 0 ? std::max<std::int64_t>(0, keys - terms.window) : 0;
+  const auto near = [&](const Tensor& x, int axis) { return first == 0 || x.size(axis) == 1 ? x : slice(x, axis, first, keys); };
+  const FusedAttention fused = attention_forward(h.q, near(h.k, 2), near(h.v, 2), bias.defined() ? near(bias, -1) : bias, terms.causal && queries > 1, scale_);
+  if (!map || !pass.capture_maps) return fused.z;
+  if (pass.cache && !cross_) {
+    KeyValueCache& cache = (*pass.cache)[site_];
+    cache.q.push_back(h.q);
+    cache.lse.push_back(fused.lse);
+    if (bias.defined()) cache.bias.push_back(bias);
+  } else {
+    *map = attention_map(factors(h, fused, bias, terms, pass));
+  }
   return fused.z;
 }
 

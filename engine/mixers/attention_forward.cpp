@@ -11,6 +11,7 @@
 
 #include "engine/mixers/attention_kernels.h"
 #include "engine/mixers/bf16_attention_kernels.h"
+#include "engine/mixers/decode_attention.h"
 #include "engine/mixers/score_kernels.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/ops.h"
@@ -250,6 +251,7 @@ FusedAttention attend(const Tensor& q_, const Tensor& k_, const Tensor& v_, cons
 }  // namespace
 
 FusedAttention attention_forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& bias, bool causal, double scale) {
+  if (can_decode(q, k, v)) return decode_attention(q, k, v, bias, scale);
   if (!ours(q, k, v, causal)) return fused_attention(q, k, v, bias, causal, scale);
   if (k.size(1) < 1 || q.size(1) % k.size(1) != 0 || k.size(1) != v.size(1) || k.size(2) != v.size(2) || q.size(3) != k.size(3))
     throw std::invalid_argument("attention of queries " + shape_text(q.shape()) + ", keys " + shape_text(k.shape()) + " and values " + shape_text(v.shape()));

@@ -4,8 +4,8 @@
 
 namespace vitrine::engine {
 
-/// `fused_attention` by our own kernels where they take the shapes (float32 and bfloat16 on the CPU, from eight queries on), else
-/// by libtorch's. Arguments, result and formula as there; z lies as [batch, query, head, d_value].
+/// `fused_attention` by our own kernels where they take the shapes (float32 and bfloat16 on the CPU, from eight queries on; one
+/// query: `decode_attention`), else by libtorch's. Arguments, result and formula as there; z lies as [batch, query, head, d_value].
 ///
 /// Keys and values are packed once for each of their heads; a strip of queries meets a run of keys at a time, while both are in the
 /// second-level cache, with a running maximum and sum. Of a causal map the half that exists is visited. bfloat16 is

@@ -36,8 +36,13 @@ struct HookInfo {
 using HookId = int;
 
 /// Keys and values of one attention over the steps of a generation, [batch, head_kv, key, d_head].
+/// With them, if the pass captures maps, what every step left of its rows; `generation_map` makes a map of it.
 struct KeyValueCache {
   Tensor k, v;
+  std::vector<Tensor> q, lse, bias;   ///< [batch, head, query, ...]; bias only where there is one, its keys those of its step
+  std::vector<Tensor> pattern, z;     ///< instead of them where the pattern is seen or changed
+  double scale = 1;
+  bool stochastic = true;             ///< every row still adds up to one
 };
 
 /// One forward pass as the parts see it: inputs, hooks, and what one part leaves for a later one.
@@ -67,6 +72,7 @@ class Pass {
   std::map<std::string, std::shared_ptr<const MixingMap>> maps;
   std::map<std::string, KeyValueCache>* cache = nullptr;   ///< generation only
   std::int64_t position = 0;                               ///< of the first token of this step, in a generation
+  std::int64_t tokens_to_come = 0;                         ///< after this step: caches leave room for them
   bool differentiable = false;
   bool capture_maps = true;
   /// Makes the input of the part at work once more, from what the run keeps anyway; empty: it cannot.

@@ -1,3 +1,4 @@
+#include "engine/mixers/generation_map.h"
 #include "engine/model/build.h"
 #include "engine/run/pass.h"
 #include "engine/run/run.h"
@@ -33,7 +34,7 @@ Tensor step_cached(const Model& model, RunPass& pass, const Tensor& ids, std::in
   throw std::invalid_argument("the model has no head over the vocabulary");
 }
 
-Result<Generation> generate_cached(const Model& model, const Tensor& prompt, int steps, const EditList& list, const Progress& progress) {
+Result<Generation> generate_cached(const Model& model, const Tensor& prompt, int steps, const EditList& list, const Progress& progress, bool capture_maps) {
   VITRINE_TRY(const ResolvedEdits edits, resolve_edits(model, list));
   return guard([&]() -> Result<Generation> {
     const InferenceScope no_gradients;
@@ -41,12 +42,13 @@ Result<Generation> generate_cached(const Model& model, const Tensor& prompt, int
     RunPass pass(model, edits, {}, run);
     std::map<std::string, KeyValueCache> cache;
     pass.cache = &cache;
-    pass.capture_maps = false;
+    pass.capture_maps = capture_maps;
     Generation out;
     Tensor ids = prompt;
     std::int64_t position = 0;
     for (int i = 0; i < steps; ++i) {
       VITRINE_CHECK(progress.step(static_cast<double>(i) / steps, "generating"));
+      pass.tokens_to_come = steps - i - 1;
       const Tensor logits = to(step_cached(model, pass, ids, position, edits), DType::F32);
       position += ids.size(1);
       const auto next = static_cast<std::int64_t>(argmax(logits, 0).item());
@@ -54,11 +56,13 @@ Result<Generation> generate_cached(const Model& model, const Tensor& prompt, int
       out.logits.push_back(logits);
       ids = Tensor::from_ints(std::vector<std::int64_t>{next}, {1, 1});
     }
+    if (capture_maps)
+      for (const auto& [site, kept] : cache) out.maps[site] = generation_map(kept);
     return out;
   }, ErrorCode::InvalidInput);
 }
 
-Result<Generation> generate_again(const Model& model, std::map<std::string, Tensor> inputs, int steps, const EditList& edits, const Progress& progress) {
+Result<Generation> generate_again(const Model& model, std::map<std::string, Tensor> inputs, int steps, const EditList& edits, const Progress& progress, bool capture_maps) {
   const bool decoder = inputs.contains("decoder_input_ids");
   const std::string name = decoder ? "decoder_input_ids" : "input_ids";
   for (const char* mask : {"attention_mask", "decoder_attention_mask"})
@@ -66,8 +70,9 @@ Result<Generation> generate_again(const Model& model, std::map<std::string, Tens
   Generation out;
   for (int i = 0; i < steps; ++i) {
     VITRINE_CHECK(progress.step(static_cast<double>(i) / steps, "generating"));
-    RunRequest request{.inputs = inputs, .edits = edits, .capture_maps = false, .keep_residuals = false};
+    RunRequest request{.inputs = inputs, .edits = edits, .capture_maps = capture_maps && i + 1 == steps, .keep_residuals = false};
     VITRINE_TRY(const auto run, run_model(model, request, progress));
+    out.maps = run->maps;
     auto it = run->outputs.find("logits");
     if (it == run->outputs.end()) return fail(ErrorCode::Unsupported, "the model has no head over the vocabulary");
     VITRINE_CHECK(guard([&] {
@@ -83,14 +88,15 @@ Result<Generation> generate_again(const Model& model, std::map<std::string, Tens
 
 }  // namespace
 
-Result<Generation> generate(const Model& model, const std::map<std::string, Tensor>& inputs, int steps, const EditList& edits, const Progress& progress) {
+Result<Generation> generate(const Model& model, const std::map<std::string, Tensor>& inputs, int steps, const EditList& edits, const Progress& progress,
+                            bool capture_maps) {
   std::map<std::string, Tensor> given = inputs;
   const auto start = model.spec().input.value("decoder_start_id", -1);
   if (start >= 0 && !given.contains("decoder_input_ids")) given["decoder_input_ids"] = Tensor::from_ints(std::vector<std::int64_t>{start}, {1, 1});
   auto ids = given.find("input_ids");
   if (ids == given.end()) return fail(ErrorCode::InvalidInput, "generation continues a text; the input has none");
-  if (can_cache(model) && ids->second.size(0) == 1) return generate_cached(model, ids->second, steps, edits, progress);
-  return generate_again(model, given, steps, edits, progress);
+  if (can_cache(model) && ids->second.size(0) == 1) return generate_cached(model, ids->second, steps, edits, progress, capture_maps);
+  return generate_again(model, given, steps, edits, progress, capture_maps);
 }
 
 }  // namespace vitrine::engine

@@ -67,9 +67,12 @@ struct Forecast {
 struct Generation {
   std::vector<std::int64_t> ids;         ///< the new tokens only
   std::vector<Tensor> logits;            ///< [vocab] that chose each
+  /// If they are captured: by mixer site the map of the text and the new tokens but the last, each row as the step that was at it left it.
+  std::map<std::string, std::shared_ptr<const MixingMap>> maps;
 };
 /// Greedy continuation with a key-value cache where the architecture has one, else by recomputation.
+/// @param capture_maps keep every step's attention rows: queries, log-sum-exp and the keys of the cache, no copy of them
 [[nodiscard]] Result<Generation> generate(const Model& model, const std::map<std::string, Tensor>& inputs, int steps,
-                                          const EditList& edits = {}, const Progress& progress = {});
+                                          const EditList& edits = {}, const Progress& progress = {}, bool capture_maps = false);
 
 }  // namespace vitrine::engine
