@@ -27,19 +27,23 @@ struct Found {
   float most = 0, sum = 0;
 };
 
+/// Rounded up.
+std::int64_t quotient(std::int64_t n, std::int64_t by) { return (n + by - 1) / by; }
+
 struct Call {
   std::int64_t batch = 0, heads = 0, kv_heads = 0, keys = 0, d = 0, d_value = 0, part = 0;
   const float* q = nullptr;   ///< [batch, head, d], scaled
   StridedF32 bias;
 
-  [[nodiscard]] std::int64_t parts() const { return (keys + part - 1) / part; }
+  [[nodiscard]] std::int64_t parts() const { return quotient(keys, part); }
   [[nodiscard]] std::int64_t group() const { return heads / kv_heads; }
 };
 
-/// Parts small enough that every thread gets several, and no smaller than what a call of the kernels is worth.
+/// Parts small enough that every thread gets several, no smaller than what a call of the kernels is worth, and all alike.
 std::int64_t part_of(const Call& c, std::int64_t most) {
   const std::int64_t wanted = c.batch * c.kv_heads * c.keys / (4 * threads()) / kPanelKeys * kPanelKeys;
-  return std::min(most, std::max(kFewestKeys, wanted));
+  const std::int64_t parts = quotient(c.keys, std::min(most, std::max(kFewestKeys, wanted)));
+  return quotient(c.keys, parts);
 }
 
 template <class Row>
@@ -53,7 +57,7 @@ class Parts {
     const std::int64_t pieces = c_.batch * c_.kv_heads * c_.parts(), together = split == DecodeSplit::Heads ? c_.parts() : 1;
     const bool alone = c_.batch * c_.heads * c_.keys * c_.d < kAlone;
     parallel_for(pieces / together, alone ? pieces : 1, [&](std::int64_t begin, std::int64_t end) {
-      const std::int64_t room = (std::min(c_.part, c_.keys) + kPanelKeys - 1) / kPanelKeys * kPanelKeys;
+      const std::int64_t room = quotient(c_.part, kPanelKeys) * kPanelKeys;
       std::vector<float> scores(static_cast<std::size_t>(c_.group() * room));
       for (std::int64_t t = begin * together; t < end * together; ++t) one(t, scores.data(), room);
     });
@@ -82,7 +86,7 @@ class Parts {
   /// Part t of [batch, kv_head, part].
   void one(std::int64_t t, float* scores, std::int64_t stride) {
     const std::int64_t parts = c_.parts(), b = t / (c_.kv_heads * parts), kv = t / parts % c_.kv_heads, first = t % parts * c_.part;
-    const std::int64_t n = std::min(c_.part, c_.keys - first), padded = (n + kPanelKeys - 1) / kPanelKeys * kPanelKeys, group = c_.group();
+    const std::int64_t n = std::min(c_.part, c_.keys - first), padded = quotient(n, kPanelKeys) * kPanelKeys, group = c_.group();
     const std::int64_t head0 = b * c_.heads + kv * group;
     const DecodeKernels<Row>& kernels = decode_kernels<Row>();
     kernels.scores(c_.q + head0 * c_.d, group, k_.at(b, kv) + first * k_.stride[2], k_.stride[2], n, c_.d, scores, stride);
