@@ -98,7 +98,7 @@ void time_panels(LinearTiming& t, const at::Tensor& x, const at::Tensor& w) {
   const auto panels = panels_of(w, at::Tensor());
   const Bf16Panels* const only = panels.get();
   t.panels_ms = best_of(5, [&] { (void)run_panels({&only, 1}, x, Epilogue::None); });
-  t.panels_win = t.panels_ms < t.plain_ms && !(t.packed_wins && t.packed_ms < t.panels_ms);
+  t.panels_win = t.panels_ms < t.plain_ms;
 }
 
 /// What is quickest for so many rows.
@@ -165,7 +165,9 @@ const Bf16Panels* PackedLinear::panels_for(const Tensor& x_) const {
 Tensor PackedLinear::then(const Tensor& x, Epilogue epilogue) const {
   const at::Tensor in = raw(x);
   if (const Bf16Panels* const panels = panels_for(x)) return shaped(run_panels({&panels, 1}, flat(in), epilogue)[0], in);
-  if (!may_choose(in, raw(weight_)) || !timing_for(rows_of(in), in.scalar_type()).packed_wins) return activated(differentiable(x), epilogue);
+  // Where panels are to be had no other packed form is made: each is as large as the weight.
+  const bool packable = may_choose(in, raw(weight_)) && !(in.scalar_type() == at::kBFloat16 && Bf16Panels::available(in.size(-1)));
+  if (!packable || !timing_for(rows_of(in), in.scalar_type()).packed_wins) return activated(differentiable(x), epilogue);
   std::call_once(packed_->once, [&] { packed_->weight = pack(raw(weight_)); });
   if (!packed_->weight.defined()) return activated(differentiable(x), epilogue);
   return shaped(run_packed(flat(in), packed_->weight, raw(bias_), epilogue), in);
