@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ./installer/bench.sh [--counts] [--keep]: builds tests/bench and runs the engine's and the files' tables on a machine that should
+# ./installer/bench.sh [--counts] [--keep]: builds tests/bench and runs the tables of the engine, of files and of memory on a machine that should
 # do nothing else, then counts the instructions of the hot kernels (callgrind, AVX2) against tests/bench/instructions.tsv.
 # Exit 1 if a count differs by more than 3 %. Tables also as JSON in build/bench. --counts: only those; --keep: the new counts stay.
 set -euo pipefail
@@ -54,12 +54,13 @@ compare() {
 install_packages
 install_wheels
 targets=(hot_kernels)
-[ -n "$counts_only" ] || targets+=(bench_engine bench_files)
+[ -n "$counts_only" ] || targets+=(bench_engine bench_files bench_memory)
 timed "Build" build_benches "${targets[@]}" >&2
 if [ -z "$counts_only" ]; then
   export OMP_WAIT_POLICY=passive
   "$build_dir/bin/bench_engine" --benchmark_out="$build_dir/engine.json"
   "$build_dir/bin/bench_files" --benchmark_out="$build_dir/files.json"
+  "$build_dir/bin/bench_memory" --benchmark_out="$build_dir/memory.json"
 fi
 count_all
 status=0

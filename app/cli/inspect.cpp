@@ -104,7 +104,7 @@ json forecast_json(const engine::Model& model) {
   const auto forecast = engine::forecast(model, request);
   if (!forecast) return nullptr;
   return {{"input", prepared->summary}, {"weights_bytes", forecast->weights_bytes},
-          {"activation_bytes", forecast->activation_bytes}, {"peak_bytes", forecast->peak_bytes},
+          {"packed_bytes", forecast->packed_bytes}, {"streamed_bytes", forecast->streamed_bytes}, {"activation_bytes", forecast->activation_bytes}, {"peak_bytes", forecast->peak_bytes},
           {"flops", forecast->flops}, {"seconds", forecast->seconds}};
 }
 

@@ -31,7 +31,8 @@ void add_common_options(CLI::App& command, Context& context) {
   command
       .add_option_function<std::uint64_t>(
           "--memory", [](std::uint64_t bytes) { engine::limit_memory(static_cast<std::int64_t>(std::min<std::uint64_t>(bytes, INT64_MAX))); },
-          "A pass through the model that would not fit into this much memory is refused before it begins: 512M, 4G")
+          "The process takes no more memory than this (512M, 4G): weights that would not fit stay in their file and are read layer by "
+          "layer, and what does not fit even so is refused before it begins, with the number that is missing")
       ->transform(CLI::AsSizeValue(false));
   command.add_flag_callback("--no-isolation", [] { choose_reader(false); },
                             "Read files in this process, not in one that can do nothing else");

@@ -60,13 +60,11 @@ json outputs_json(const engine::Model& model, const engine::Run& run, int k) {
     json entry = {{"shape", tensor.shape()}};
     if ((name == "logits" || name == "logits_per_image") && tensor.dim() >= 2) {
       // Of a sequence only a language model's last position predicts something new.
-      const auto values = tensor.to_floats();
-      const auto width = static_cast<std::size_t>(tensor.size(-1));
-      const auto rows = static_cast<std::size_t>(tensor.numel()) / width;
+      const std::int64_t width = tensor.size(-1), items = tensor.size(0), rows = tensor.numel() / (width * items);
+      const auto values = engine::select(engine::reshape(tensor, {items, rows, width}), 1, rows - 1).to_floats();
       json tops = json::array();
-      const auto per_item = rows / static_cast<std::size_t>(tensor.size(0));
-      for (std::size_t item = 0; item < static_cast<std::size_t>(tensor.size(0)); ++item)
-        tops.push_back(top_of(model, values, (item + 1) * per_item - 1, width, k));
+      for (std::int64_t item = 0; item < items; ++item)
+        tops.push_back(top_of(model, values, static_cast<std::size_t>(item), static_cast<std::size_t>(width), k));
       entry["top"] = tops;
     }
     outputs[name] = std::move(entry);

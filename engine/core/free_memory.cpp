@@ -46,5 +46,6 @@ std::int64_t free_memory() {
 }
 
 void limit_memory(std::int64_t bytes) { limit().store(bytes); }
+std::int64_t memory_limit() { return limit().load(); }
 
 }  // namespace vitrine::engine

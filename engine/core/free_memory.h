@@ -11,5 +11,7 @@ namespace vitrine::engine {
 
 /// Holds the process to this many bytes in all; 0: only to what the machine has.
 void limit_memory(std::int64_t bytes);
+/// 0: none is set.
+[[nodiscard]] std::int64_t memory_limit();
 
 }  // namespace vitrine::engine

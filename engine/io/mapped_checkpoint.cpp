@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <new>
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include "engine/core/memory.h"
@@ -41,6 +44,14 @@ void decode_strided(const TensorEntry& entry, const TensorSource& source, const 
     codec.decode(piece.data(), count, out.data() + done);
     done += count;
   }
+}
+
+/// Pages of a mapping that were read need not stay in this process: the values are elsewhere now.
+void leave_memory(std::span<const std::byte> stored) {
+  constexpr std::size_t kWorthAsking = std::size_t{1} << 20;
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE)), begin = reinterpret_cast<std::uintptr_t>(stored.data());
+  const std::uintptr_t first = (begin + page - 1) / page * page, last = (begin + stored.size()) / page * page;
+  if (stored.size() >= kWorthAsking && first < last) static_cast<void>(::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED));
 }
 
 /// Every checkpoint that is no list, as one.
@@ -206,7 +217,9 @@ Status MappedCheckpoint::decode(const Stored& what, std::span<float> out) const 
   } else {
     what.codec->decode(reinterpret_cast<const std::uint8_t*>(stored.data()), out.size(), out.data());
   }
-  return source.file ? source.file->check_whole() : Status{};
+  if (!source.file) return {};
+  if (source.file->mapped()) leave_memory(stored);
+  return source.file->check_whole();
 }
 
 Status MappedCheckpoint::read_into(const TensorEntry& entry, std::span<float> out) const {

@@ -50,6 +50,8 @@ class MappedFile {
   [[nodiscard]] bool has_other_links() const { return links_ > 1; }
   [[nodiscard]] std::uint64_t links() const { return links_; }
   [[nodiscard]] int descriptor() const { return descriptor_; }
+  /// False for a copy: only what is mapped can leave memory and be there again.
+  [[nodiscard]] bool mapped() const { return map_ != nullptr; }
 
  private:
   MappedFile() = default;

@@ -31,6 +31,11 @@ class Recorder final : public WeightSource {
     seen_[name] = t;
     return t;
   }
+  Result<Tensor> get_matrix(const std::string& name, const Shape& shape) override {
+    VITRINE_TRY(Tensor t, inner_.get_matrix(name, shape));
+    seen_[name] = t;
+    return t;
+  }
 
  private:
   WeightSource& inner_;
@@ -47,6 +52,9 @@ class Builder {
     context_.mixers = &mixers_;
     context_.codebooks = &codebooks_;
     context_.mlp_width = &mlp_width_;
+    context_.dtype = parts.dtype;
+    context_.packs = parts.packs;
+    context_.linears = &parts.linears;
   }
 
   Status run() {

@@ -8,6 +8,7 @@
 
 #include "engine/model/model.h"
 #include "engine/nn/part.h"
+#include "engine/tensor/streamed.h"
 
 namespace vitrine::engine {
 
@@ -70,6 +71,9 @@ struct Model::Parts {
   std::int64_t cut_tokens = 0;       ///< longer texts are cut to this many tokens; 0: they are refused
   std::int64_t prepend_id = -1;      ///< put before every text that does not begin with it; -1: nothing
   DType dtype = DType::F32;
+  bool packs = true;                 ///< linear layers may keep a packed copy of their weights
+  std::vector<PackedLinear> linears; ///< all of them; handles, shared with the parts
+  std::shared_ptr<WeightStream> stream;   ///< of the weights that stay in their file; nullptr: all are in memory
   nlohmann::json config;
   bool own_spec = false;             ///< `config` is Vitrine's own file, with the specification in it
   std::map<std::string, Tensor> weights;   ///< every weight by canonical name; handles, shared with the parts

@@ -56,6 +56,8 @@ struct OpenOptions {
   std::optional<std::filesystem::path> config;  ///< instead of the folder's config.json
   /// A weights file that is sound but cannot run still opens, for its tensors: no towers, and `cannot_run` says why.
   bool tensors_alone = false;
+  /// Matrices stay in their file and are read layer by layer, even where memory would hold them.
+  bool stream = false;
   /// The weights, where they have been opened already; else they are.
   std::shared_ptr<const Checkpoint> checkpoint = nullptr;
 };
@@ -93,7 +95,9 @@ class Model {
 };
 
 /// Opens a MODEL of the contract: a folder, a file, or `demo:NAME`.
-/// @error one sentence: what was expected, what came
+///
+/// Weights that would not fit into `free_memory()` stay in their mapped file and are read layer by layer (`WeightStream`).
+/// @error one sentence: what was expected, what came; DoesNotFit with what is missing where not even that is enough
 [[nodiscard]] Result<std::shared_ptr<const Model>> open_model(const std::string& model, const OpenOptions& options = {},
                                                              const Progress& progress = {});
 

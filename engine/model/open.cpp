@@ -1,8 +1,12 @@
 #include <cstdlib>
 #include <fstream>
 
+#include <malloc.h>
+
+#include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include "engine/core/free_memory.h"
 #include "engine/io/json.h"
 #include "engine/io/quantised.h"
 #include "engine/io/tensor_list.h"
@@ -19,6 +23,9 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 namespace {
+
+/// Models that are not worth asking the system about memory for. bytes
+constexpr std::int64_t kSmall = std::int64_t{16} << 20;
 
 std::optional<fs::path> beside(const fs::path& model, const char* name) {
   std::error_code ignored;
@@ -160,6 +167,35 @@ Result<std::shared_ptr<const Model>> tensors_of(const std::string& model, const 
   return std::make_shared<const Model>(std::move(parts));
 }
 
+/// Decides whether weights are read and packed, read alone, or stay in their file.
+/// @error DoesNotFit if what cannot stay there is more than what is free
+Status find_room(const OpenOptions& options, Model::Parts& parts) {
+  constexpr std::int64_t kForPasses = std::int64_t{64} << 20;
+  const auto list = tensor_list(parts.checkpoint);
+  std::int64_t values = 0;
+  for (std::size_t i = 0; i < list->size(); ++i) values += list->at(i).numel();
+  const std::int64_t bytes = values * byte_size(options.dtype);
+  if (options.stream) {
+    parts.stream = std::make_shared<WeightStream>();
+    return {};
+  }
+  if (bytes < kSmall) return {};
+  const std::int64_t left = free_memory();
+  parts.packs = 2 * bytes + kForPasses <= left;
+  if (bytes + kForPasses <= left) return {};
+  std::int64_t needed = WeightStream::kMostResident + WeightStream::kMostScratch;
+  for (const TensorEntry& entry : parts.checkpoint->tensors())
+    if (!stream_type(*parts.checkpoint, entry)) needed += entry.numel() * byte_size(options.dtype);
+  if (needed > left) {
+    const auto gigabytes = [](std::int64_t n) { return static_cast<double>(n) / 1e9; };
+    return fail(ErrorCode::DoesNotFit,
+                fmt::format("the weights take {:.2f} GB of memory, and {:.2f} GB if those that can be read layer by layer stay in the file; {:.2f} GB are free: {:.2f} GB are missing",
+                            gigabytes(bytes), gigabytes(needed), gigabytes(left), gigabytes(needed - left)));
+  }
+  parts.stream = std::make_shared<WeightStream>();
+  return {};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Model>> open_model(const std::string& model, const OpenOptions& options, const Progress& progress) {
@@ -183,13 +219,16 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& model, const 
   auto expanded = expand(*parts);
   if (!expanded) return options.tensors_alone ? tensors_of(model, *parts, nullptr, expanded.error()) : in_file(expanded.error());
   VITRINE_CHECK(progress.step(0.1, "reading weights"));
-  MappedWeights weights(parts->checkpoint, expanded->weights, expanded->prefixes, options.dtype);
+  if (const Status room = find_room(options, *parts); !room)
+    return options.tensors_alone ? tensors_of(model, *parts, &*expanded, room.error()) : in_file(room.error());
+  MappedWeights weights(parts->checkpoint, expanded->weights, expanded->prefixes, options.dtype, MappedWeights::Read::Values, parts->stream);
   if (Status built = build_model(expanded->spec, weights, *parts); !built)
     return options.tensors_alone ? tensors_of(model, *parts, &*expanded, built.error()) : in_file(built.error());
   weights.done();
+  parts->parameters = weights.parameters();
+  if (parts->parameters * byte_size(options.dtype) >= kSmall) malloc_trim(0);   // what was turned or widened lay between what stays
   parts->problems.missing = weights.missing();
   parts->problems.unexpected = weights.unused(expanded->ignore);
-  parts->parameters = weights.parameters();
   parts->name = name_of(model, path, parts->config);
   parts->class_labels = labels_of(parts->config);
   open_companions(path, *parts);

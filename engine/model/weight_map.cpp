@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <cctype>
+#include <string_view>
 
+#include <fmt/format.h>
+
+#include "engine/core/free_memory.h"
+#include "engine/io/mapped_checkpoint.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/ops.h"
 
@@ -91,6 +96,17 @@ Tensor apply_op(const Tensor& x, const json& op) {
   throw std::invalid_argument("no weight operation '" + name + "'");
 }
 
+constexpr std::uint64_t kWorthStreaming = 64 << 10;
+constexpr std::uint64_t kWorthAsking = 1 << 20;
+constexpr std::size_t kWholeAtOnce = 4;
+
+std::optional<DType> float_type(std::string_view name) {
+  if (name == "F32" || name == "float32") return DType::F32;
+  if (name == "F16" || name == "float16") return DType::F16;
+  if (name == "BF16" || name == "bfloat16") return DType::BF16;
+  return std::nullopt;
+}
+
 /// One value seen at every place: a tensor of any shape that takes no memory.
 Result<Tensor> stand_in(Shape shape) {
   for (auto& s : shape) s = std::max<std::int64_t>(s, 1);
@@ -100,8 +116,23 @@ Result<Tensor> stand_in(Shape shape) {
 }  // namespace
 
 MappedWeights::MappedWeights(std::shared_ptr<const Checkpoint> file, json rules, std::vector<std::string> prefixes, DType dtype,
-                             Read read)
-    : file_(std::move(file)), rules_(std::move(rules)), prefixes_(std::move(prefixes)), dtype_(dtype), read_(read) {}
+                             Read read, std::shared_ptr<WeightStream> stream)
+    : file_(std::move(file)), rules_(std::move(rules)), prefixes_(std::move(prefixes)), dtype_(dtype), read_(read), stream_(std::move(stream)) {}
+
+std::optional<DType> stream_type(const Checkpoint& file, const TensorEntry& entry) {
+  const auto* mapped = dynamic_cast<const MappedCheckpoint*>(&file);
+  if (!mapped || entry.bytes < kWorthStreaming || entry.shape.size() != 2) return std::nullopt;
+  const auto& listed = mapped->tensors();
+  if (std::less<>()(&entry, listed.data()) || !std::less<>()(&entry, listed.data() + listed.size())) return std::nullopt;   // a view of another
+  const TensorSource& source = mapped->source(static_cast<std::size_t>(&entry - listed.data()));
+  const bool plain = source.file && source.file->mapped() && !source.decoded && source.strides.empty() && !source.big_endian && source.no_values.empty();
+  const auto type = source.codec ? float_type(source.codec->name) : std::nullopt;
+  if (!plain || !type) return std::nullopt;
+  const auto bytes = file.bytes(entry);
+  const bool whole = bytes && bytes->size() == static_cast<std::size_t>(entry.numel() * byte_size(*type)) &&
+                     reinterpret_cast<std::uintptr_t>(bytes->data()) % static_cast<std::uintptr_t>(byte_size(*type)) == 0;
+  return whole ? type : std::nullopt;
+}
 
 const TensorEntry* MappedWeights::entry(const std::string& file_name) const {
   if (const TensorEntry* found = file_->find(file_name)) return found;
@@ -169,20 +200,39 @@ std::string MappedWeights::source_of(const std::string& name) const {
   return found ? found->entry->name : std::string();
 }
 
-Result<Tensor> MappedWeights::read(const TensorEntry& e, bool keep) {
-  if (auto it = whole_.find(e.name); it != whole_.end()) return it->second;
+Result<Tensor> MappedWeights::values_of(const TensorEntry& e) {
+  if (const std::int64_t bytes = e.numel() * byte_size(DType::F32); stream_ && e.bytes >= kWorthAsking && bytes > free_memory()) {
+    const auto gigabytes = [](std::int64_t n) { return static_cast<double>(n) / 1e9; };
+    const std::int64_t left = free_memory();
+    return fail(ErrorCode::DoesNotFit, fmt::format("the weight '{}' takes {:.2f} GB in memory, {:.2f} GB are free: {:.2f} GB are missing", e.name,
+                                                   gigabytes(bytes), gigabytes(left), gigabytes(bytes - left)));
+  }
+  VITRINE_TRY(Tensor t, guard([&] { return Tensor::empty(e.shape); }));
+  VITRINE_CHECK(file_->read_f32_into(e, std::span<float>(t.data_f32(), static_cast<std::size_t>(t.numel()))));
+  return t;
+}
+
+Result<Tensor> MappedWeights::read(const TensorEntry& e, bool keep, bool in_place) {
+  for (const auto& [name, t] : whole_)
+    if (name == e.name) return t;
   if (read_ == Read::ShapesAlone) {
     used_.insert(e.name);
     return stand_in(e.shape);
   }
-  VITRINE_TRY(Tensor t, guard([&] { return Tensor::empty(e.shape); }));
-  VITRINE_CHECK(file_->read_f32_into(e, std::span<float>(t.data_f32(), static_cast<std::size_t>(t.numel()))));
-  if (keep) whole_[e.name] = t;
+  Tensor t;
+  if (const auto type = in_place ? stream_type(*file_, e) : std::nullopt) {
+    VITRINE_TRY(const auto bytes, file_->bytes(e));
+    VITRINE_TRY(t, guard([&] { return stream_->add(bytes, *type, e.shape, file_); }));
+  } else {
+    VITRINE_TRY(t, values_of(e));
+  }
+  if (keep) whole_.emplace_back(e.name, t);
+  if (whole_.size() > kWholeAtOnce) whole_.pop_front();
   if (used_.insert(e.name).second) parameters_ += e.numel();
   return t;
 }
 
-Result<Tensor> MappedWeights::get(const std::string& name, const Shape& shape) {
+Result<Tensor> MappedWeights::fetch(const std::string& name, const Shape& shape, bool in_place) {
   const auto found = find(name);
   if (!found) {
     const std::vector<std::string> names = wanted_names(name);
@@ -195,11 +245,11 @@ Result<Tensor> MappedWeights::get(const std::string& name, const Shape& shape) {
   }
   const bool plain = found->ops.empty();
   if (plain)
-    if (auto it = shared_.find(found->entry->name); it != shared_.end()) {
+    if (auto it = shared_.find(found->entry->name); it != shared_.end() && (in_place || !is_streamed(it->second))) {
       Shape resolved;
       if (same_shape(shape, it->second.shape(), resolved)) return guard([&] { return reshape(it->second, resolved); });
     }
-  VITRINE_TRY(Tensor t, read(*found->entry, !plain));
+  VITRINE_TRY(Tensor t, read(*found->entry, !plain, in_place));
   VITRINE_TRY(t, guard([&] {
                 Tensor x = t;
                 for (const auto& op : found->ops) x = apply_op(x, op);
@@ -213,7 +263,11 @@ Result<Tensor> MappedWeights::get(const std::string& name, const Shape& shape) {
     return stand_in(shape);
   }
   if (read_ == Read::ShapesAlone) return stand_in(resolved);
-  VITRINE_TRY(t, guard([&] { return contiguous(to(reshape(t, resolved), dtype_)); }));
+  VITRINE_TRY(t, guard([&] {
+                const Tensor shaped = reshape(t, resolved);
+                if (in_place && is_streamed(shaped)) return shaped;
+                return contiguous(to(shaped, dtype_));
+              }));
   if (plain) shared_[found->entry->name] = t;
   return t;
 }

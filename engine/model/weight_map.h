@@ -1,7 +1,9 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -10,6 +12,7 @@
 
 #include "engine/io/checkpoint.h"
 #include "engine/nn/part.h"
+#include "engine/tensor/streamed.h"
 
 namespace vitrine::engine {
 
@@ -27,11 +30,14 @@ class MappedWeights final : public WeightSource {
     Values,
     ShapesAlone,   ///< reads nothing and refuses nothing: what is missing or of another shape is booked and stood in for
   };
+  /// @param stream where large matrices go that are to stay in the file; nullptr: everything is read
   MappedWeights(std::shared_ptr<const Checkpoint> file, nlohmann::json rules, std::vector<std::string> prefixes, DType dtype,
-                Read read = Read::Values);
+                Read read = Read::Values, std::shared_ptr<WeightStream> stream = nullptr);
 
   [[nodiscard]] bool has(const std::string& name) const override;
-  [[nodiscard]] Result<Tensor> get(const std::string& name, const Shape& shape) override;
+  /// @error also DoesNotFit for what can only be read and is larger than the memory that is free, where weights stream
+  [[nodiscard]] Result<Tensor> get(const std::string& name, const Shape& shape) override { return fetch(name, shape, false); }
+  [[nodiscard]] Result<Tensor> get_matrix(const std::string& name, const Shape& shape) override { return fetch(name, shape, stream_ != nullptr); }
 
   /// File tensors that nothing asked for, without those that match one of `ignore` (patterns as in rules).
   [[nodiscard]] std::vector<std::string> unused(const std::vector<std::string>& ignore) const;
@@ -53,19 +59,25 @@ class MappedWeights final : public WeightSource {
   [[nodiscard]] std::vector<std::string> wanted_names(const std::string& name) const;
   [[nodiscard]] const TensorEntry* entry(const std::string& file_name) const;
   [[nodiscard]] const TensorEntry* anonymous(const Shape& shape) const;
-  [[nodiscard]] Result<Tensor> read(const TensorEntry& entry, bool keep);
+  [[nodiscard]] Result<Tensor> fetch(const std::string& name, const Shape& shape, bool in_place);
+  [[nodiscard]] Result<Tensor> read(const TensorEntry& entry, bool keep, bool in_place);
+  [[nodiscard]] Result<Tensor> values_of(const TensorEntry& entry);
 
   std::shared_ptr<const Checkpoint> file_;
   nlohmann::json rules_;
   std::vector<std::string> prefixes_;
   DType dtype_;
   Read read_;
-  std::map<std::string, Tensor> whole_;
+  std::shared_ptr<WeightStream> stream_;
+  std::deque<std::pair<std::string, Tensor>> whole_;   // the last ones that were sliced: what is sliced together is asked for together
   std::map<std::string, Tensor> shared_;     // tied weights are read once
   std::set<std::string> used_;
   std::vector<std::string> missing_, wrong_shape_;
   std::int64_t parameters_ = 0;
 };
+
+/// The type of a tensor whose values can stay where the file has them: whole matrices of floating-point numbers of a mapped file.
+[[nodiscard]] std::optional<DType> stream_type(const Checkpoint& file, const TensorEntry& entry);
 
 /// The weights of a MODEL by their canonical names; read one by one as they are asked for, in float32.
 /// @error as `open_model`, for what is needed to know the names

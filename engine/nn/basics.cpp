@@ -117,13 +117,13 @@ Result<std::unique_ptr<Part>> make_linear(const nlohmann::json& params, BuildCon
   VITRINE_TRY(const int out, param<int>(params, "out"));
   VITRINE_TRY(Activation act, activation(param_or<std::string>(params, "act", "identity")));
   BuildContext here = context;
-  VITRINE_TRY(Tensor w, here.weight("weight", {out, param_or(params, "in", context.d_model)}));
+  VITRINE_TRY(Tensor w, here.matrix("weight", {out, param_or(params, "in", context.d_model)}));
   Tensor b;
   if (param_or(params, "bias", true)) {
     VITRINE_TRY(b, here.weight("bias", {out}));
   }
   context.d_model = out;
-  return std::make_unique<LinearPart>(PackedLinear(std::move(w), std::move(b)), std::move(act));
+  return std::make_unique<LinearPart>(context.linear(std::move(w), std::move(b)), std::move(act));
 }
 
 }  // namespace

@@ -66,14 +66,14 @@ Status register_pools(PartRegistry& registry) {
 
 Result<std::unique_ptr<Part>> make_unembed(const nlohmann::json& params, BuildContext& context) {
   VITRINE_TRY(const int vocab, param<int>(params, "vocab"));
-  VITRINE_TRY(Tensor w, context.weight("weight", {vocab, context.d_model}));
+  VITRINE_TRY(Tensor w, context.matrix("weight", {vocab, context.d_model}));
   Tensor b;
   if (param_or(params, "bias", false)) {
     VITRINE_TRY(b, context.weight("bias", {vocab}));
   }
   const double scale = param_or(params, "scale", 1.0);
   context.d_model = vocab;
-  return step([unembed = PackedLinear(std::move(w), std::move(b)), scale](const Tensor& x, Pass& pass) {
+  return step([unembed = context.linear(std::move(w), std::move(b)), scale](const Tensor& x, Pass& pass) {
     const Tensor in = scale == 1 ? x : x * scale;
     return pass.differentiable ? unembed.differentiable(in) : unembed(in);
   });

@@ -3,12 +3,18 @@
 namespace vitrine::engine {
 
 Result<PackedLinear> BuildContext::linear(const std::string& name, std::int64_t out, std::int64_t in, bool bias) const {
-  VITRINE_TRY(Tensor w, weight(name + ".weight", {out, in}));
+  VITRINE_TRY(Tensor w, matrix(name + ".weight", {out, in}));
   Tensor b;
   if (bias) {
     VITRINE_TRY(b, weight(name + ".bias", {out}));
   }
-  return PackedLinear(std::move(w), std::move(b));
+  return linear(std::move(w), std::move(b));
+}
+
+PackedLinear BuildContext::linear(Tensor weight, Tensor bias) const {
+  PackedLinear made(std::move(weight), std::move(bias), packs);
+  if (linears) linears->push_back(made);
+  return made;
 }
 
 Result<std::unique_ptr<Part>> PartRegistry::build(const PartSpec& spec, BuildContext& context) const {

@@ -104,6 +104,9 @@ class WeightSource {
   /// @param shape expected; -1 matches any size
   /// @error FileFormat naming what is missing or which shape came
   [[nodiscard]] virtual Result<Tensor> get(const std::string& name, const Shape& shape) = 0;
+  /// The same for matrices that are multiplied by `PackedLinear` or whose rows are looked up: may stay in the file
+  /// (`is_streamed`), in the element type that they have there.
+  [[nodiscard]] virtual Result<Tensor> get_matrix(const std::string& name, const Shape& shape) { return get(name, shape); }
 };
 
 /// Facts about parts that the model card and the head views need, collected while building.
@@ -130,6 +133,9 @@ class BuildContext {
   std::vector<MixerFacts>* mixers = nullptr;
   std::vector<CodebookFacts>* codebooks = nullptr;
   int* mlp_width = nullptr;     ///< set by channel mixers
+  DType dtype = DType::F32;     ///< that the model computes in
+  bool packs = true;            ///< there is memory for packed copies of the matrices
+  std::vector<PackedLinear>* linears = nullptr;   ///< where all of them are noted
 
   /// @param last see HookInfo; without it variants of a sweep split before the block instead of here
   HookId add_hook(const std::string& name, std::vector<std::string> axes, bool last = false) const {
@@ -138,7 +144,10 @@ class BuildContext {
   }
   /// `path.name.weight` [out, in] and, if `bias`, `path.name.bias` [out].
   [[nodiscard]] Result<PackedLinear> linear(const std::string& name, std::int64_t out, std::int64_t in, bool bias) const;
+  /// The same of weights at hand, [out, in] and [out] or undefined.
+  [[nodiscard]] PackedLinear linear(Tensor weight, Tensor bias) const;
   [[nodiscard]] Result<Tensor> weight(const std::string& name, const Shape& shape) const { return weights->get(path + "." + name, shape); }
+  [[nodiscard]] Result<Tensor> matrix(const std::string& name, const Shape& shape) const { return weights->get_matrix(path + "." + name, shape); }
   [[nodiscard]] BuildContext at(const std::string& sub) const {
     BuildContext inner = *this;
     inner.path = path.empty() ? sub : path + "." + sub;

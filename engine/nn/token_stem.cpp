@@ -3,6 +3,7 @@
 #include "engine/nn/stems.h"
 #include "engine/nn/stems_internal.h"
 #include "engine/tensor/ops.h"
+#include "engine/tensor/streamed.h"
 
 namespace vitrine::engine {
 
@@ -14,6 +15,7 @@ class TokenEmbedding final : public Part {
   Tensor words, positions, segments;
   std::int64_t offset = 0, pad_id = 0, vocab = 0;
   double scale = 1;
+  DType dtype = DType::F32;   // of the stream, whatever the type of words in a file
   std::unique_ptr<Part> norm;
   PackedLinear project;
   HookId hook_embed = 0;
@@ -36,7 +38,7 @@ class TokenEmbedding final : public Part {
       if (id < 0 || id >= vocab) throw std::invalid_argument("token id " + std::to_string(id) + " is outside the vocabulary of " + std::to_string(vocab));
     const Tensor mask = pass.input(mask_name);
     if (mask.defined()) pass.shared[tower + "mask"] = mask;
-    Tensor x = embedding(words, ids);
+    Tensor x = is_streamed(words) ? to(streamed_rows(words, ids), dtype) : embedding(words, ids);
     if (scale != 1) x = x * scale;
     if (segments.defined()) {
       const Tensor types = pass.input("token_type_ids");
@@ -68,7 +70,8 @@ Result<std::unique_ptr<Part>> make_token_embedding(const nlohmann::json& params,
   stem->ids_name = param_or<std::string>(params, "ids", "input_ids");
   stem->mask_name = param_or<std::string>(params, "mask", "attention_mask");
   stem->scale = param_or(params, "scale", 1.0);
-  VITRINE_TRY(stem->words, context.weight("tokens.weight", {vocab, width}));
+  stem->dtype = context.dtype;
+  VITRINE_TRY(stem->words, context.matrix("tokens.weight", {vocab, width}));
   if (const int n = param_or(params, "segments", 0); n > 0) {
     VITRINE_TRY(stem->segments, context.weight("segments.weight", {n, width}));
   }

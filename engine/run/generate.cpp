@@ -2,6 +2,7 @@
 #include "engine/model/build.h"
 #include "engine/run/pass.h"
 #include "engine/run/run.h"
+#include "engine/run/streamed_pass.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/ops.h"
 
@@ -36,9 +37,11 @@ Tensor step_cached(const Model& model, RunPass& pass, const Tensor& ids, std::in
 
 Result<Generation> generate_cached(const Model& model, const Tensor& prompt, int steps, const EditList& list, const Progress& progress, bool capture_maps) {
   VITRINE_TRY(const ResolvedEdits edits, resolve_edits(model, list));
+  VITRINE_CHECK(check_memory(model, {.inputs = {{"input_ids", prompt}}, .capture_maps = false, .keep_residuals = false}));
   return guard([&]() -> Result<Generation> {
     const InferenceScope no_gradients;
     Run run;
+    const StreamedPass streamed(model);
     RunPass pass(model, edits, {}, run);
     std::map<std::string, KeyValueCache> cache;
     pass.cache = &cache;
@@ -56,6 +59,7 @@ Result<Generation> generate_cached(const Model& model, const Tensor& prompt, int
       out.logits.push_back(logits);
       ids = Tensor::from_ints(std::vector<std::int64_t>{next}, {1, 1});
     }
+    VITRINE_CHECK(streamed.check());
     if (capture_maps)
       for (const auto& [site, kept] : cache) out.maps[site] = generation_map(kept);
     return out;

@@ -130,7 +130,7 @@ struct JoinedSweep::Level {
 };
 
 bool JoinedSweep::fits(const Model& model, const SweepRequest& request, const ResolvedEdits& shared) {
-  if (!is_plain_tower(model, false) || !has_inputs(model.parts().built[0], model, request.inputs) || !shared.dropped.empty()) return false;
+  if (model.parts().stream || !is_plain_tower(model, false) || !has_inputs(model.parts().built[0], model, request.inputs) || !shared.dropped.empty()) return false;
   for (const auto& [id, list] : shared.by_hook)
     if (!std::all_of(list.begin(), list.end(), row_by_row)) return false;
   for (const BuiltHead& head : model.parts().heads)

@@ -7,11 +7,11 @@
 
 #include <fmt/format.h>
 
-#include "engine/core/free_memory.h"
 #include "engine/model/build.h"
 #include "engine/run/packed.h"
 #include "engine/run/pass.h"
 #include "engine/run/resolve.h"
+#include "engine/run/streamed_pass.h"
 #include "engine/run/tower_run.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/memory_pool.h"
@@ -19,20 +19,6 @@
 
 namespace vitrine::engine {
 namespace {
-
-/// What is small is not worth asking the system about.
-constexpr std::int64_t kSmall = std::int64_t{256} << 20;
-
-/// A machine whose memory ends takes the session with it: better to refuse.
-Status check_memory(const Model& model, const RunRequest& request) {
-  const std::int64_t needed = forecast_activations(model, request);
-  if (needed < kSmall) return {};
-  const std::int64_t left = free_memory();
-  if (needed <= left) return {};
-  return fail(ErrorCode::DoesNotFit,
-              fmt::format("a pass over this input{} needs about {:.1f} GB of memory, {:.1f} GB are free",
-                          request.differentiable ? " with gradients" : "", static_cast<double>(needed) / 1e9, static_cast<double>(left) / 1e9));
-}
 
 /// What a row of several texts has to be.
 Status check_segments(const Model& model, const RunRequest& request) {
@@ -73,6 +59,7 @@ Result<std::shared_ptr<const Run>> run_model(const Model& model, const RunReques
   VITRINE_CHECK(check_segments(model, request));
   VITRINE_CHECK(check_memory(model, request));
   const PooledMemory pooled;
+  const StreamedPass streamed(model);
   auto run = std::make_shared<Run>();
   run->inputs = request.inputs;
   run->edits = request.edits;
@@ -114,6 +101,7 @@ Result<std::shared_ptr<const Run>> run_model(const Model& model, const RunReques
     status = guard(body, ErrorCode::InvalidInput);
   }
   if (!status) return tl::unexpected(status.error());
+  VITRINE_CHECK(streamed.check());
   run->milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   return run;
 }

@@ -51,18 +51,27 @@ class Run {
   double milliseconds = 0;
 };
 
+/// Refuses a pass that would not fit into the memory that is free. @error DoesNotFit with the number that is missing
+[[nodiscard]] Status check_memory(const Model& model, const RunRequest& request);
+
 /// Runs the model. @error DoesNotFit before anything is computed, with what is needed and what is free; ShapeMismatch; Cancelled
 [[nodiscard]] Result<std::shared_ptr<const Run>> run_model(const Model& model, const RunRequest& request,
                                                           const Progress& progress = {});
 
+/// What a process takes above one that is idle. bytes
 struct Forecast {
-  std::int64_t weights_bytes = 0, activation_bytes = 0, peak_bytes = 0;
+  std::int64_t weights_bytes = 0;        ///< in memory, without those that stay in their file
+  std::int64_t packed_bytes = 0;         ///< copies of weights for the quick path
+  std::int64_t streamed_bytes = 0;       ///< of weights that stay in their file; of these a part at a time is there
+  std::int64_t activation_bytes = 0, peak_bytes = 0;
   double flops = 0, seconds = 0;
 };
 /// Predicted before anything is computed.
 [[nodiscard]] Result<Forecast> forecast(const Model& model, const RunRequest& request);
 /// Its memory alone, without timing anything. bytes
 [[nodiscard]] std::int64_t forecast_activations(const Model& model, const RunRequest& request);
+/// By how much the process grows at most in a pass over an opened model. bytes
+[[nodiscard]] std::int64_t forecast_growth(const Model& model, const RunRequest& request);
 
 struct Generation {
   std::vector<std::int64_t> ids;         ///< the new tokens only

@@ -6,6 +6,7 @@
 
 #include "engine/run/joined_sweep.h"
 #include "engine/run/resolve.h"
+#include "engine/run/streamed_pass.h"
 #include "engine/run/tower_run.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/memory_pool.h"
@@ -134,8 +135,10 @@ Status sweep_stacked(const Model& model, const SweepRequest& request, const Reso
     const Status status = guard([&]() -> Status {
       const InferenceScope no_gradients;
       const PooledMemory pooled;
+      const StreamedPass streamed(model);
       StackedRun stacked(model, run, shared, std::span(variants).subspan(begin, end - begin));
       VITRINE_CHECK(stacked.run_towers({}));
+      VITRINE_CHECK(streamed.check());
       return stacked.visit(visit);
     }, ErrorCode::InvalidInput);
     VITRINE_CHECK(status);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <mutex>
@@ -10,6 +11,7 @@
 
 #include "engine/tensor/aten.h"
 #include "engine/tensor/guard.h"
+#include "engine/tensor/streamed.h"
 
 namespace vitrine::engine {
 
@@ -17,10 +19,15 @@ struct PackedLinear::Packed {
   std::once_flag once;
   at::Tensor weight;   // undefined: packing is not available for this weight
   std::once_flag panels_once;
+  std::atomic<bool> made{false};   // either of them
   std::unique_ptr<const Bf16Panels> panels;
 };
 
 namespace {
+
+constexpr std::int64_t kWorthPacking = 64 * 64;
+/// From so many rows on it is quicker to pack a part of a streamed weight for one product than not to.
+constexpr std::int64_t kRowsWorthPackingOnce = 65;
 
 at::Tensor pack(const at::Tensor& weight) {
   static const auto op = c10::Dispatcher::singleton().findSchema({"mkldnn::_reorder_linear_weight", ""});
@@ -137,17 +144,50 @@ Tensor shaped(const at::Tensor& y, const at::Tensor& x) {
 
 /// Whether another path than the plain operator may be taken.
 bool may_choose(const at::Tensor& x, const at::Tensor& weight) {
-  constexpr std::int64_t kWorthPacking = 64 * 64;
   return x.device().is_cpu() && weight.numel() >= kWorthPacking && rows_of(x) > 0 && !at::GradMode::is_enabled();
 }
 
 }  // namespace
 
-PackedLinear::PackedLinear(Tensor weight, Tensor bias)
-    : weight_(std::move(weight)), bias_(std::move(bias)), packed_(std::make_shared<Packed>()) {}
+PackedLinear::PackedLinear(Tensor weight, Tensor bias, bool packs)
+    : weight_(std::move(weight)), bias_(std::move(bias)), streamed_(is_streamed(weight_)) {
+  if (packs && !streamed_) packed_ = std::make_shared<Packed>();
+}
+
+std::int64_t PackedLinear::packed_bytes() const { return packed_ && weight_.numel() >= kWorthPacking ? weight_.bytes() : 0; }
+bool PackedLinear::packed() const { return packed_ && packed_->made; }
 
 Tensor PackedLinear::differentiable(const Tensor& x) const {
-  return wrap(at::linear(raw(x), raw(weight_), bias_.defined() ? c10::optional<at::Tensor>(raw(bias_)) : c10::nullopt));
+  return wrap(at::linear(raw(x), raw(weight_).to(raw(x).scalar_type()), bias_.defined() ? c10::optional<at::Tensor>(raw(bias_)) : c10::nullopt));
+}
+
+Tensor PackedLinear::part_by_part(const Tensor& x, Epilogue epilogue) const {
+  const at::Tensor in = raw(x), bias = raw(bias_), inputs = flat(in);
+  const std::int64_t rows = inputs.size(0), out = weight_.size(0);
+  const bool packs = packs_parts(rows) && timing_for(rows, in.scalar_type()).packed_wins;
+  at::Tensor y;
+  bool activated_already = false;
+  for_each_part(weight_, [&](const Tensor& part, int axis, std::int64_t from, std::int64_t to) {
+    const at::Tensor w = raw(part).to(in.scalar_type());
+    const bool whole = from == 0 && to == weight_.size(axis);
+    if (axis == 1 && !whole) {   // the file has the transpose: a part of the inputs for all outputs
+      if (!y.defined()) y = bias.defined() ? bias.expand({rows, out}).contiguous() : at::zeros({rows, out}, in.options());
+      y.addmm_(inputs.slice(1, from, to), w.t());
+      return;
+    }
+    const at::Tensor own = bias.defined() && !whole ? bias.slice(0, from, to).contiguous() : bias;
+    const at::Tensor packed = packs ? pack(w) : at::Tensor();
+    activated_already = packed.defined();
+    const at::Tensor z = packed.defined() ? run_packed(inputs, packed, own, epilogue)
+                                          : at::linear(inputs, w, own.defined() ? c10::optional<at::Tensor>(own) : c10::nullopt);
+    if (whole) {
+      y = z;
+      return;
+    }
+    if (!y.defined()) y = at::empty({rows, out}, in.options());
+    y.slice(1, from, to).copy_(z);
+  });
+  return activated_already ? shaped(y, in) : activated(shaped(y, in), epilogue);
 }
 
 Tensor PackedLinear::operator()(const Tensor& x) const { return then(x, Epilogue::None); }
@@ -157,18 +197,25 @@ const Bf16Panels* PackedLinear::panels_for(const Tensor& x_) const {
   const at::Tensor x = raw(x_), weight = raw(weight_), bias = raw(bias_);
   const bool fits = x.scalar_type() == at::kBFloat16 && weight.scalar_type() == at::kBFloat16 && weight.dim() == 2 && x.size(-1) == weight.size(1) &&
                     (!bias.defined() || bias.scalar_type() == at::kBFloat16) && Bf16Panels::available(weight.size(1));
-  if (!fits || !may_choose(x, weight) || !timing_for(rows_of(x), at::kBFloat16).panels_win) return nullptr;
-  std::call_once(packed_->panels_once, [&] { packed_->panels = panels_of(weight, bias); });
+  if (!fits || !packed_ || !may_choose(x, weight) || !timing_for(rows_of(x), at::kBFloat16).panels_win) return nullptr;
+  std::call_once(packed_->panels_once, [&] {
+    packed_->panels = panels_of(weight, bias);
+    packed_->made = true;
+  });
   return packed_->panels.get();
 }
 
 Tensor PackedLinear::then(const Tensor& x, Epilogue epilogue) const {
   const at::Tensor in = raw(x);
+  if (streamed_ && rows_of(in) > 0 && !at::GradMode::is_enabled()) return part_by_part(x, epilogue);
   if (const Bf16Panels* const panels = panels_for(x)) return shaped(run_panels({&panels, 1}, flat(in), epilogue)[0], in);
   // Where panels are to be had no other packed form is made: each is as large as the weight.
-  const bool packable = may_choose(in, raw(weight_)) && !(in.scalar_type() == at::kBFloat16 && Bf16Panels::available(in.size(-1)));
+  const bool packable = packed_ && may_choose(in, raw(weight_)) && !(in.scalar_type() == at::kBFloat16 && Bf16Panels::available(in.size(-1)));
   if (!packable || !timing_for(rows_of(in), in.scalar_type()).packed_wins) return activated(differentiable(x), epilogue);
-  std::call_once(packed_->once, [&] { packed_->weight = pack(raw(weight_)); });
+  std::call_once(packed_->once, [&] {
+    packed_->weight = pack(raw(weight_));
+    packed_->made = packed_->weight.defined();
+  });
   if (!packed_->weight.defined()) return activated(differentiable(x), epilogue);
   return shaped(run_packed(flat(in), packed_->weight, raw(bias_), epilogue), in);
 }
@@ -182,6 +229,13 @@ std::vector<Tensor> PackedLinear::together(std::span<const PackedLinear* const> 
   else
     for (const PackedLinear* layer : layers) out.push_back((*layer)(x));
   return out;
+}
+
+bool packs_parts(std::int64_t rows) { return rows >= kRowsWorthPackingOnce; }
+
+bool packs_for(std::int64_t rows, DType dtype) {
+  const LinearTiming t = timing_for(std::max<std::int64_t>(1, rows), scalar_type(dtype));
+  return t.panels_ms > 0 ? t.panels_win : t.packed_wins;
 }
 
 std::vector<LinearTiming> linear_timings() {

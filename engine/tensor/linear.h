@@ -13,11 +13,13 @@ namespace vitrine::engine {
 ///
 /// Three paths exist: the plain operator (MKL for float32), oneDNN with the weight packed once and, for bfloat16, our own panels.
 /// Which is quickest depends on processor, type and number of rows; it is asked once per shape class when first needed.
+/// A weight that stays in its file (`streamed.h`) is taken part by part, and no part of it is kept.
 class PackedLinear {
  public:
   PackedLinear() = default;
   /// @param weight [out, in]  @param bias [out] or undefined
-  PackedLinear(Tensor weight, Tensor bias);
+  /// @param packs  whether there is memory for a second, packed copy of the weight
+  PackedLinear(Tensor weight, Tensor bias, bool packs = true);
 
   /// @param x [..., in] -> [..., out]
   [[nodiscard]] Tensor operator()(const Tensor& x) const;
@@ -30,13 +32,23 @@ class PackedLinear {
   [[nodiscard]] const Tensor& weight() const { return weight_; }
   [[nodiscard]] const Tensor& bias() const { return bias_; }
   [[nodiscard]] bool defined() const { return weight_.defined(); }
+  /// Bytes that the packed copy takes, or would once it is made.
+  [[nodiscard]] std::int64_t packed_bytes() const;
+  [[nodiscard]] bool packed() const;
 
  private:
   struct Packed;
+  [[nodiscard]] Tensor part_by_part(const Tensor& x, Epilogue epilogue) const;
   [[nodiscard]] const Bf16Panels* panels_for(const Tensor& x) const;
   Tensor weight_, bias_;
-  std::shared_ptr<Packed> packed_;
+  bool streamed_ = false;
+  std::shared_ptr<Packed> packed_;   ///< nullptr: nothing is kept packed
 };
+
+/// Whether parts of a streamed weight are packed for that many rows, if packing is quicker for them.
+[[nodiscard]] bool packs_parts(std::int64_t rows);
+/// Whether that many rows go through packed weights. Measures on first use.
+[[nodiscard]] bool packs_for(std::int64_t rows, DType dtype);
 
 struct LinearTiming {
   int rows = 0;

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <new>
@@ -9,6 +10,8 @@
 #include <vector>
 
 #include <c10/core/CPUAllocator.h>
+
+#include "engine/core/free_memory.h"
 
 namespace vitrine::engine {
 
@@ -104,7 +107,7 @@ class Pool final : public c10::Allocator {
     if (it == taken_.end()) return false;
     const std::size_t bytes = it->second;
     taken_.erase(it);
-    if (idle_bytes_ + bytes > static_cast<std::size_t>(kMostIdleBytes)) {
+    if (idle_bytes_ + bytes > most_idle()) {
       unmap(data, bytes);
       return true;
     }
@@ -113,6 +116,11 @@ class Pool final : public c10::Allocator {
     return true;
   }
 
+  /// What a limit of the process leaves for it.
+  static std::size_t most_idle() {
+    const std::int64_t limit = memory_limit();
+    return static_cast<std::size_t>(limit > 0 ? std::min(kMostIdleBytes, limit / 8) : kMostIdleBytes);
+  }
   static void unmap(void* data, std::size_t bytes) { munmap(data, bytes); }
   static void give_back(void* data);
   static void give_back_any(void* data);

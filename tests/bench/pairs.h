@@ -14,6 +14,7 @@ namespace vitrine::bench {
 struct Pair {
   std::function<void()> peer, ours;
   double floor = 0, goal = 0;            ///< of peer time / our time; 0: none stated
+  std::function<void()> before = {};     ///< each turn, and not timed
 };
 
 inline double seconds(const std::function<void()>& f) {
@@ -46,15 +47,19 @@ inline std::pair<double, double> median_interval(std::vector<double> v) {
 /// Runs a pair once a benchmark iteration, after one unmeasured turn of each. Counters: ms of both, median ratio and its
 /// interval, and whether the floor holds for the median.
 inline void run_pair(benchmark::State& state, const Pair& pair) {
-  pair.peer();
-  pair.ours();
+  const auto timed = [&](const std::function<void()>& f) {
+    if (pair.before) pair.before();
+    return seconds(f);
+  };
+  timed(pair.peer);
+  timed(pair.ours);
   std::vector<double> peer, ours, ratio;
   bool first = true;
   for (auto _ : state) {
     // Who goes first alternates, so that neither always finds the other's data in the caches.
-    if (first) peer.push_back(seconds(pair.peer));
-    ours.push_back(seconds(pair.ours));
-    if (!first) peer.push_back(seconds(pair.peer));
+    if (first) peer.push_back(timed(pair.peer));
+    ours.push_back(timed(pair.ours));
+    if (!first) peer.push_back(timed(pair.peer));
     first = !first;
     ratio.push_back(peer.back() / ours.back());
     state.SetIterationTime(ours.back());
