@@ -153,8 +153,8 @@ TEST(DecodeImage, HasALimitOnTheFile) {
 }
 
 
-void put_le(std::string& out, std::uint64_t v, int bytes) {
-  for (int i = 0; i < bytes; ++i) out.push_back(static_cast<char>(v >> (8 * i) & 0xFF));
+void put_le(std::string& out, std::uint32_t v, int bytes) {
+  for (int i = 0; i < bytes; ++i, v = v >> 8U) out.push_back(static_cast<char>(v & 0xFFU));
 }
 
 std::string bmp(std::uint32_t header, std::uint32_t data_at) {

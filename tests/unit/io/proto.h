@@ -52,7 +52,7 @@ struct Proto {
 template <class T>
 std::string packed(std::initializer_list<T> values) {
   std::string out(values.size() * sizeof(T), '\0');
-  std::memcpy(out.data(), values.begin(), out.size());
+  if (values.size() > 0) std::memcpy(out.data(), values.begin(), out.size());
   return out;
 }
 
