@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# ./installer/bench.sh [--counts] [--keep]: builds tests/bench and runs the tables of the engine, of files and of memory on a machine that should
-# do nothing else, then counts the instructions of the hot kernels (callgrind, AVX2) against tests/bench/instructions.tsv.
-# Exit 1 if a count differs by more than 3 %. Tables also as JSON in build/bench. --counts: only those; --keep: the new counts stay.
+# ./installer/bench.sh [--counts] [--keep]: builds tests/bench and runs the tables of the engine, of files, of memory and of the
+# map explorer on a machine that should do nothing else, then counts the instructions of the hot kernels (callgrind, AVX2)
+# against tests/bench/instructions.tsv. Exit 1 if a count differs by more than 3 %. Tables also as JSON in build/bench.
+# --counts: only those; --keep: the new counts stay.
 set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 package_lists+=("$root/installer/packages_bench.txt")
@@ -16,9 +17,11 @@ for argument in "$@"; do
   esac
 done
 
+window=ON
+[ -z "$counts_only" ] || window=OFF
 build_benches() {
   mkdir -p "$build_dir"
-  cmake --preset release -S "$root" -B "$build_dir" -DVITRINE_DEPS_DIR="$deps" -DVITRINE_BENCH=ON -DVITRINE_WINDOW=OFF \
+  cmake --preset release -S "$root" -B "$build_dir" -DVITRINE_DEPS_DIR="$deps" -DVITRINE_BENCH=ON -DVITRINE_WINDOW="$window" \
     >"$build_dir/configure.log" 2>&1 || { cat "$build_dir/configure.log" >&2; exit 1; }
   cmake --build "$build_dir" --parallel "$(build_jobs)" --target "$@"
 }
@@ -54,13 +57,14 @@ compare() {
 install_packages
 install_wheels
 targets=(hot_kernels)
-[ -n "$counts_only" ] || targets+=(bench_engine bench_files bench_memory)
+[ -n "$counts_only" ] || targets+=(bench_engine bench_files bench_memory bench_explorer)
 timed "Build" build_benches "${targets[@]}" >&2
 if [ -z "$counts_only" ]; then
   export OMP_WAIT_POLICY=passive
   "$build_dir/bin/bench_engine" --benchmark_out="$build_dir/engine.json"
   "$build_dir/bin/bench_files" --benchmark_out="$build_dir/files.json"
   "$build_dir/bin/bench_memory" --benchmark_out="$build_dir/memory.json"
+  xvfb-run -a -s "-screen 0 1920x1080x24" "$build_dir/bin/bench_explorer" --benchmark_out="$build_dir/explorer.json"
 fi
 count_all
 status=0

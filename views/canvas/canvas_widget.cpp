@@ -4,49 +4,28 @@
 #include <cmath>
 
 #include <backends/imgui_impl_opengl3.h>
-#include <QKeyEvent>
-#include <QMouseEvent>
-#include <QWheelEvent>
+#include <QEvent>
 
 namespace vitrine::views {
 
 namespace {
 
-/// Index of a key in ImGuiIO::KeysDown: Latin keys as they are, special keys behind them.
-int key_slot(int key) { return key < 256 ? key : 256 + (key & 0xff); }
-
-struct KeyPair {
-  ImGuiKey_ imgui;
-  int qt;
-};
-constexpr KeyPair kKeys[] = {{ImGuiKey_Tab, Qt::Key_Tab},
-                             {ImGuiKey_LeftArrow, Qt::Key_Left},
-                             {ImGuiKey_RightArrow, Qt::Key_Right},
-                             {ImGuiKey_UpArrow, Qt::Key_Up},
-                             {ImGuiKey_DownArrow, Qt::Key_Down},
-                             {ImGuiKey_PageUp, Qt::Key_PageUp},
-                             {ImGuiKey_PageDown, Qt::Key_PageDown},
-                             {ImGuiKey_Home, Qt::Key_Home},
-                             {ImGuiKey_End, Qt::Key_End},
-                             {ImGuiKey_Insert, Qt::Key_Insert},
-                             {ImGuiKey_Delete, Qt::Key_Delete},
-                             {ImGuiKey_Backspace, Qt::Key_Backspace},
-                             {ImGuiKey_Space, Qt::Key_Space},
-                             {ImGuiKey_Enter, Qt::Key_Return},
-                             {ImGuiKey_Escape, Qt::Key_Escape},
-                             {ImGuiKey_KeyPadEnter, Qt::Key_Enter},
-                             {ImGuiKey_A, Qt::Key_A},
-                             {ImGuiKey_C, Qt::Key_C},
-                             {ImGuiKey_V, Qt::Key_V},
-                             {ImGuiKey_X, Qt::Key_X},
-                             {ImGuiKey_Y, Qt::Key_Y},
-                             {ImGuiKey_Z, Qt::Key_Z}};
-
-int button_slot(Qt::MouseButton button) {
-  return button == Qt::LeftButton     ? 0
-         : button == Qt::RightButton  ? 1
-         : button == Qt::MiddleButton ? 2
-                                      : -1;
+/// What a canvas may draw differently after.
+bool changes_the_picture(QEvent::Type type) {
+  switch (type) {
+    case QEvent::MouseMove:
+    case QEvent::MouseButtonPress:
+    case QEvent::MouseButtonRelease:
+    case QEvent::Wheel:
+    case QEvent::KeyPress:
+    case QEvent::KeyRelease:
+    case QEvent::Leave:
+    case QEvent::Enter:
+    case QEvent::FocusIn:
+    case QEvent::FocusOut:
+    case QEvent::Resize: return true;
+    default: return false;
+  }
 }
 
 }  // namespace
@@ -61,7 +40,6 @@ CanvasWidget::CanvasWidget(QWidget* parent) : GlWidget(parent) {
   io.LogFilename = nullptr;
   // Text is drawn by Qt (`TextCache`): ImGui's own font is the small built-in one.
   ImGui::GetStyle().AntiAliasedLinesUseTex = false;
-  for (const KeyPair& key : kKeys) io.KeyMap[key.imgui] = key_slot(key.qt);
 }
 
 CanvasWidget::~CanvasWidget() {
@@ -81,10 +59,7 @@ void CanvasWidget::set_theme(const CanvasTheme& theme) {
   redraw();
 }
 
-void CanvasWidget::redraw() {
-  frames_due_ = 2;
-  draw_later();
-}
+void CanvasWidget::redraw() { draw_later(); }
 
 void CanvasWidget::initialize_gl() {
   gl_.initializeOpenGLFunctions();
@@ -99,10 +74,6 @@ void CanvasWidget::paint_gl() {
   io.DisplaySize = {static_cast<float>(width()), static_cast<float>(height())};
   io.DisplayFramebufferScale = {ratio, ratio};
   io.DeltaTime = 1.0F / 60.0F;
-  for (int i = 0; i < 3; ++i) {
-    io.MouseDown[i] = held_[i] || just_pressed_[i];
-    just_pressed_[i] = false;
-  }
   text_.configure(theme_.family, ratio);
   text_.begin_frame(gl_);
   ImGui_ImplOpenGL3_NewFrame();
@@ -111,7 +82,6 @@ void CanvasWidget::paint_gl() {
   draw(*ImGui::GetBackgroundDrawList());
   if (warming_up()) draw_one_of_each(*ImGui::GetBackgroundDrawList());
   ImGui::Render();
-  io.MouseWheel = io.MouseWheelH = 0;
   const QColor& back = theme_.background;
   gl_.glBindFramebuffer(GL_FRAMEBUFFER, frame_buffer());
   gl_.glDisable(GL_SCISSOR_TEST);
@@ -119,9 +89,6 @@ void CanvasWidget::paint_gl() {
   gl_.glClear(GL_COLOR_BUFFER_BIT | GL_DEPTH_BUFFER_BIT | GL_STENCIL_BUFFER_BIT);
   ImGui_ImplOpenGL3_RenderDrawData(ImGui::GetDrawData());
   ++frames_drawn_;
-  if (--frames_due_ > 0)
-    QMetaObject::invokeMethod(
-        this, [this] { draw_later(); }, Qt::QueuedConnection);
 }
 
 /// Each kind of texture and of text once.
@@ -139,74 +106,13 @@ void CanvasWidget::draw_one_of_each(ImDrawList& list) {
 }
 
 bool CanvasWidget::event(QEvent* event) {
-  feed(event);
+  if (changes_the_picture(event->type())) redraw();
   return GlWidget::event(event);
 }
 
 void CanvasWidget::changeEvent(QEvent* event) {
   GlWidget::changeEvent(event);
   redraw();
-}
-
-void CanvasWidget::feed(QEvent* event) {
-  if (imgui_ == nullptr) return;
-  ImGui::SetCurrentContext(imgui_);
-  ImGuiIO& io = ImGui::GetIO();
-  switch (event->type()) {
-    case QEvent::MouseMove:
-    case QEvent::MouseButtonPress:
-    case QEvent::MouseButtonRelease: {
-      const auto* mouse = static_cast<QMouseEvent*>(event);
-      io.MousePos = {static_cast<float>(mouse->position().x()),
-                     static_cast<float>(mouse->position().y())};
-      const int slot = button_slot(mouse->button());
-      if (slot >= 0 && event->type() != QEvent::MouseMove) {
-        held_[slot] = event->type() == QEvent::MouseButtonPress;
-        just_pressed_[slot] = just_pressed_[slot] || held_[slot];
-      }
-      break;
-    }
-    case QEvent::Wheel: {
-      const auto* wheel = static_cast<QWheelEvent*>(event);
-      io.MouseWheel += static_cast<float>(wheel->angleDelta().y()) / 120.0F;
-      io.MouseWheelH += static_cast<float>(wheel->angleDelta().x()) / 120.0F;
-      break;
-    }
-    case QEvent::KeyPress:
-      feed_key(event, true);
-      break;
-    case QEvent::KeyRelease:
-      feed_key(event, false);
-      break;
-    case QEvent::Leave:
-      io.MousePos = {-FLT_MAX, -FLT_MAX};
-      break;
-    case QEvent::FocusOut:
-      std::fill(std::begin(io.KeysDown), std::end(io.KeysDown), false);
-      std::fill(std::begin(held_), std::end(held_), false);
-      break;
-    case QEvent::FocusIn:
-    case QEvent::Enter:
-    case QEvent::Resize:
-      break;
-    default:
-      return;
-  }
-  redraw();
-}
-
-void CanvasWidget::feed_key(QEvent* event, bool down) {
-  ImGuiIO& io = ImGui::GetIO();
-  const auto* key = static_cast<QKeyEvent*>(event);
-  io.KeysDown[key_slot(key->key())] = down;
-  const Qt::KeyboardModifiers mods = key->modifiers();
-  io.KeyCtrl = mods.testFlag(Qt::ControlModifier);
-  io.KeyShift = mods.testFlag(Qt::ShiftModifier);
-  io.KeyAlt = mods.testFlag(Qt::AltModifier);
-  io.KeySuper = mods.testFlag(Qt::MetaModifier);
-  if (down && !key->text().isEmpty() && key->text().at(0).isPrint()) {
-    io.AddInputCharactersUTF8(key->text().toUtf8().constData());
-  }
 }
 
 ImU32 CanvasWidget::color(const QColor& c, double alpha) const {

@@ -13,8 +13,6 @@
 #include "views/canvas/gl_widget.h"
 #include "views/canvas/text_cache.h"
 
-class QInputEvent;
-
 namespace vitrine::views {
 
 /// A card beside the cursor: a name, then pairs of what and how much.
@@ -26,11 +24,9 @@ struct HoverCard {
   float picture_width = 0, picture_height = 0;
 };
 
-/// Dear ImGui inside a Qt widget: own GL context, own ImGui context, Qt events handed to ImGui's
-/// input.
+/// Dear ImGui's draw lists inside a Qt widget: own GL context, own ImGui context. Input stays with Qt's events.
 ///
-/// Draws only when something changed (`redraw`), two frames per change because ImGui answers input
-/// one frame late.
+/// Draws only when something changed (`redraw`).
 class CanvasWidget : public GlWidget {
   Q_OBJECT
  public:
@@ -85,16 +81,11 @@ class CanvasWidget : public GlWidget {
 
  private:
   void draw_one_of_each(ImDrawList& list);
-  void feed(QEvent* event);
-  void feed_key(QEvent* event, bool down);
 
   CanvasTheme theme_ = CanvasTheme::dark_default();
   TextCache text_;
   QOpenGLExtraFunctions gl_;
   ImGuiContext* imgui_ = nullptr;
-  bool just_pressed_[3] = {false, false, false};
-  bool held_[3] = {false, false, false};
-  int frames_due_ = 0;
   std::uint64_t frames_drawn_ = 0;
   HoverCard card_;
   std::vector<unsigned> textures_;

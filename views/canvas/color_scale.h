@@ -20,6 +20,7 @@ struct ColorScale {
   float lo = 0;
   float hi = 1;
   bool log = false;  ///< needs 0 < lo < hi, otherwise linear
+  friend bool operator==(const ColorScale&, const ColorScale&) = default;
 
   /// @return 0..1, clamped; NaN for NaN
   [[nodiscard]] float unit(float value) const;

@@ -14,6 +14,9 @@
 #ifndef GL_BGRA
 #define GL_BGRA 0x80E1
 #endif
+#ifndef GL_PACK_INVERT_MESA
+#define GL_PACK_INVERT_MESA 0x8758
+#endif
 #ifndef GL_UNSIGNED_INT_8_8_8_8_REV
 #define GL_UNSIGNED_INT_8_8_8_8_REV 0x8367
 #endif
@@ -66,6 +69,7 @@ bool GlWidget::start() {
   if (failed_) return false;
   context_ = std::move(context);
   surface_ = std::move(surface);
+  turns_over_ = context_->hasExtension(QByteArrayLiteral("GL_MESA_pack_invert"));
   initialize_gl();
   return true;
 }
@@ -94,12 +98,19 @@ void GlWidget::read_back() {
   const QSize pixels = target_->size();
   if (picture_.size() != pixels) {
     picture_ = QImage(pixels, QImage::Format_RGB32);
-    upside_down_ = QImage(pixels, QImage::Format_RGB32);
+    upside_down_ = turns_over_ ? QImage() : QImage(pixels, QImage::Format_RGB32);
   }
   QOpenGLFunctions& gl = *context_->functions();
   gl.glBindFramebuffer(GL_FRAMEBUFFER, target_->handle());
   gl.glPixelStorei(GL_PACK_ALIGNMENT, 4);
-  gl.glReadPixels(0, 0, pixels.width(), pixels.height(), GL_BGRA, GL_UNSIGNED_INT_8_8_8_8_REV, upside_down_.bits());
+  const auto read_into = [&](QImage& image) {
+    gl.glReadPixels(0, 0, pixels.width(), pixels.height(), GL_BGRA, GL_UNSIGNED_INT_8_8_8_8_REV, image.bits());
+  };
+  if (turns_over_) {
+    gl.glPixelStorei(GL_PACK_INVERT_MESA, 1);
+    return read_into(picture_);
+  }
+  read_into(upside_down_);
   const auto row = static_cast<std::size_t>(picture_.bytesPerLine());
   for (int y = 0; y < pixels.height(); ++y)
     std::memcpy(picture_.scanLine(pixels.height() - 1 - y), upside_down_.constScanLine(y), row);
@@ -120,7 +131,9 @@ void GlWidget::paintEvent(QPaintEvent*) {
 }
 
 QImage GlWidget::grab_frame() {
+  grabbing_ = true;
   draw_frame();
+  grabbing_ = false;
   QImage image = picture_.copy();
   if (image.isNull()) return image;
   QPainter painter(&image);

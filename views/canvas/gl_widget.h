@@ -44,6 +44,8 @@ class GlWidget : public QWidget {
   [[nodiscard]] unsigned frame_buffer() const;
   /// The picture being drawn is the first one, that nobody sees: what compiles shaders or loads fonts belongs into it.
   [[nodiscard]] bool warming_up() const { return warming_up_; }
+  /// The picture being drawn is asked for by `grab_frame`: it has to be whole.
+  [[nodiscard]] bool grabbing() const { return grabbing_; }
 
   void paintEvent(QPaintEvent* event) override;
 
@@ -57,7 +59,8 @@ class GlWidget : public QWidget {
   std::unique_ptr<QOpenGLFramebufferObject> target_;
   QImage upside_down_, picture_;
   QSize drawn_size_;      ///< logical pixels
-  bool failed_ = false, due_ = true, warming_up_ = false;
+  bool turns_over_ = false;   ///< GL reads back from the top row down
+  bool failed_ = false, due_ = true, warming_up_ = false, grabbing_ = false;
 };
 
 }  // namespace vitrine::views

@@ -111,13 +111,14 @@ void MapCanvas::shape_changed(std::int64_t old_rows, std::int64_t old_cols) {
   recolour();
 }
 
-void MapCanvas::set_tile(const TileKey& key, std::vector<float> values, bool second) {
-  if (!(second ? second_ : first_).put_tile(key, std::move(values))) return;
+void MapCanvas::set_tile(const TileKey& key, std::vector<float> values, bool second, bool exact) {
+  if (!(second ? second_ : first_).put_tile(key, std::move(values), exact)) return;
   if (key.level == first_.levels() - 1) {
+    const ColorScale before = scale();
     measure_range();
-    stale_ = true;
+    stale_ = stale_ || scale() != before;
   }
-  stale_ = stale_ || drawn_.contains(key);
+  if (const auto it = drawn_.find(key); it != drawn_.end()) it->second.stale = true;
   redraw();
 }
 
@@ -198,12 +199,16 @@ float MapCanvas::label_width(const std::vector<std::string>& labels, std::int64_
   const TextStyle style = text_style(0.95);
   if (labels.empty())
     return measure(std::string(std::to_string(count - 1).size(), '0'), style).x + 2;
+  // Measuring fifty thousand labels takes half a second: the widest is among the longest.
+  constexpr std::size_t kMeasured = 64;
+  std::vector<const std::string*> longest(labels.size());
+  std::transform(labels.begin(), labels.end(), longest.begin(), [](const std::string& text) { return &text; });
+  const std::size_t measured = std::min(kMeasured, longest.size());
+  std::partial_sort(longest.begin(), longest.begin() + static_cast<std::ptrdiff_t>(measured), longest.end(),
+                    [](const auto* a, const auto* b) { return a->size() > b->size(); });
   float widest = 0;
-  for (const std::string& text : labels) {
-    widest = std::max(widest, measure(text, style).x);
-    if (widest >= kWidestLabel) return kWidestLabel;
-  }
-  return widest + 2;
+  for (std::size_t i = 0; i < measured && widest < kWidestLabel; ++i) widest = std::max(widest, measure(*longest[i], style).x);
+  return std::min(widest + 2, kWidestLabel);
 }
 
 std::string MapCanvas::label(const std::vector<std::string>& labels, std::int64_t i) const {
@@ -314,7 +319,7 @@ std::optional<QColor> MapCanvas::cell_color(int query, int key) {
   const auto a = first_.value(query, key);
   const auto b = two() ? second_.value(query, key) : a;
   if (!a || !b) return std::nullopt;
-  const std::uint32_t c = colour(*a, *b);
+  const std::uint32_t c = ink().of(*a, *b);
   return QColor(static_cast<int>(c & 0xff), static_cast<int>(c >> 8 & 0xff),
                 static_cast<int>(c >> 16 & 0xff));
 }

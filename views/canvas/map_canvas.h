@@ -6,23 +6,18 @@
 #include <string>
 #include <vector>
 
+#include <QElapsedTimer>
 #include <QPointF>
 #include <QRectF>
 #include <QString>
 
 #include "engine/report/report.h"
 #include "views/canvas/canvas_widget.h"
+#include "views/canvas/cell_ink.h"
 #include "views/canvas/color_scale.h"
 #include "views/canvas/map_layer.h"
 
 namespace vitrine::views {
-
-enum class MapCompare {
-  First,   ///< the first matrix
-  Second,  ///< the second
-  Blend,   ///< one hue each; where both are strong the hues add to white (dark) or black (light)
-  Difference,  ///< first minus second, diverging around zero
-};
 
 struct MapSettings {
   ColorTable table = grey_table();
@@ -51,8 +46,9 @@ struct MapProbe {
 ///
 /// Mouse: drag pans, wheel zooms, click selects, double click zooms in. Keys: arrows move the
 /// selection (Shift: by ten), Home and End go to the ends of the row, + and - zoom, F fits, Escape
-/// deselects, Space held flips the heads. Cost: only visible tiles are coloured; zoomed out, the
-/// value farthest from zero of each block is shown.
+/// deselects, Space held flips the heads. Cost: only visible tiles are coloured, a few milliseconds of
+/// them a picture (what is left shows coarser until the next); zoomed out, the value farthest from zero
+/// of each block is shown.
 class MapCanvas : public CanvasWidget {
   Q_OBJECT
  public:
@@ -66,8 +62,9 @@ class MapCanvas : public CanvasWidget {
   void set_compare(std::shared_ptr<const engine::Report> report);
   void set_source(TileSource source);
   void set_compare_source(TileSource source);
-  /// Answers to the requests of a source; `second` says of which.
-  void set_tile(const TileKey& key, std::vector<float> values, bool second = false);
+  /// Answers to the requests of a source; `second` says of which. A tile that is not `exact` is asked for again
+  /// while it shows.
+  void set_tile(const TileKey& key, std::vector<float> values, bool second = false, bool exact = true);
   void set_row(std::int64_t row, std::vector<float> values, bool second = false);
   /// What the cards and the legend call the two matrices, e.g. "2.1".
   void set_names(const QString& first, const QString& second);
@@ -121,6 +118,7 @@ class MapCanvas : public CanvasWidget {
   struct Drawn {
     unsigned texture = 0;
     std::uint64_t used = 0;
+    bool stale = false;  ///< other values have come
   };
 
   void shape_changed(std::int64_t old_rows, std::int64_t old_cols);
@@ -133,7 +131,7 @@ class MapCanvas : public CanvasWidget {
   [[nodiscard]] bool two() const { return !second_.empty(); }
   [[nodiscard]] MapCompare mode() const;
   [[nodiscard]] bool diverging() const;
-  [[nodiscard]] std::uint32_t colour(float a, float b) const;
+  [[nodiscard]] CellInk ink() const;
   [[nodiscard]] std::string label(const std::vector<std::string>& labels, std::int64_t i) const;
   [[nodiscard]] float label_width(const std::vector<std::string>& labels, std::int64_t count) const;
   [[nodiscard]] QRectF matrix_rect() const;
@@ -142,6 +140,7 @@ class MapCanvas : public CanvasWidget {
   void draw_tiles(ImDrawList& list);
   bool draw_tile(ImDrawList& list, const TileKey& key);
   unsigned tile_texture(const TileKey& key, bool ask);
+  [[nodiscard]] bool may_colour(const TileKey& key) const;
   void draw_coarser(ImDrawList& list, const TileKey& key);
   void draw_grid(ImDrawList& list);
   void draw_numbers(ImDrawList& list);
@@ -172,6 +171,9 @@ class MapCanvas : public CanvasWidget {
   std::map<TileKey, Drawn> drawn_;
   std::uint64_t frame_ = 0;
   bool stale_ = false;  ///< textures show other colours than the settings ask for
+  std::optional<CellInk> ink_;  ///< of the picture being drawn
+  QElapsedTimer colouring_;     ///< since its first tile
+  bool all_at_once_ = false, put_off_ = false;
 };
 
 }  // namespace vitrine::views

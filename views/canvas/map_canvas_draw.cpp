@@ -12,42 +12,19 @@ constexpr std::size_t kTexturesKept = 160;
 constexpr double kGridFrom = 9;
 constexpr double kNumbersFrom = 34;
 
-/// Two hues that add up to white, or taken away from white leave black.
-constexpr float kFirstHue[3] = {0.10F, 0.52F, 1.0F};
+/// A picture may take this long over colouring tiles; the rest of them wait for the next.
+constexpr qint64 kColouringNs = 3'000'000;
 
 ImVec2 vec(QPointF p) { return {static_cast<float>(p.x()), static_cast<float>(p.y())}; }
 
 double luminance(std::uint32_t c) {
   return 0.2126 * (c & 0xff) + 0.7152 * (c >> 8 & 0xff) + 0.0722 * (c >> 16 & 0xff);
 }
-
-std::uint32_t blend_hues(float a, float b, float mix, bool dark) {
-  a *= std::min(1.0F, 2 * (1 - mix));
-  b *= std::min(1.0F, 2 * mix);
-  std::uint8_t rgb[3];
-  for (int i = 0; i < 3; ++i) {
-    const float one = kFirstHue[i], two = 1 - kFirstHue[i];
-    const float v = dark ? a * one + b * two : 1 - a * (1 - one) - b * (1 - two);
-    rgb[i] = static_cast<std::uint8_t>(std::lround(255 * std::clamp(v, 0.0F, 1.0F)));
-  }
-  return pack_rgb(rgb[0], rgb[1], rgb[2]);
-}
 }  // namespace
 
-std::uint32_t MapCanvas::colour(float a, float b) const {
-  const MapCompare show = mode();
-  const ColorScale range = scale();
-  if (show == MapCompare::Blend) {
-    const float x = range.unit(a), y = range.unit(b);
-    if (std::isnan(x) || std::isnan(y)) return color(theme().surface);
-    return blend_hues(x, y, settings_.mix, theme().dark);
-  }
-  const float v = show == MapCompare::Second ? b : show == MapCompare::Difference ? a - b : a;
-  const int index = range.index(v);
-  if (index < 0) return color(theme().surface);
-  const auto& rgb =
-      (diverging() ? settings_.diverging_table : settings_.table)[static_cast<std::size_t>(index)];
-  return pack_rgb(rgb[0], rgb[1], rgb[2]);
+CellInk MapCanvas::ink() const {
+  return CellInk({mode(), scale(), diverging() ? settings_.diverging_table : settings_.table, color(theme().surface), settings_.mix,
+                  theme().dark});
 }
 
 int MapCanvas::level_for_view() const {
@@ -63,11 +40,18 @@ void MapCanvas::draw(ImDrawList& list) {
     draw_message(list, "No map to show");
     return;
   }
+  // Two ways of colouring side by side would be a picture of neither.
+  all_at_once_ = stale_ || grabbing();
   if (stale_) {
     for (const auto& [key, drawn] : drawn_) drop_texture(drawn.texture);
     drawn_.clear();
     stale_ = false;
   }
+  ink_ = ink();
+  colouring_.invalidate();
+  put_off_ = false;
+  first_.begin_picture();
+  second_.begin_picture();
   list.PushClipRect(vec(plot_.topLeft()), vec(plot_.bottomRight()), true);
   draw_tiles(list);
   draw_grid(list);
@@ -80,6 +64,9 @@ void MapCanvas::draw(ImDrawList& list) {
   }
   if (settings_.color_bar) mode() == MapCompare::Blend ? draw_blend_key(list) : draw_bar(list);
   draw_hover(list);
+  first_.end_picture();
+  second_.end_picture();
+  if (put_off_) QMetaObject::invokeMethod(this, [this] { redraw(); }, Qt::QueuedConnection);
   while (drawn_.size() > kTexturesKept) {
     const auto oldest = std::min_element(
         drawn_.begin(), drawn_.end(),
@@ -111,24 +98,35 @@ void MapCanvas::draw_tiles(ImDrawList& list) {
   }
 }
 
+/// The picture of the whole map is always there to fall back on.
+bool MapCanvas::may_colour(const TileKey& key) const {
+  return all_at_once_ || key.level == first_.levels() - 1 || !colouring_.isValid() || colouring_.nsecsElapsed() < kColouringNs;
+}
+
 unsigned MapCanvas::tile_texture(const TileKey& key, bool ask) {
-  if (const auto it = drawn_.find(key); it != drawn_.end()) {
-    it->second.used = frame_;
-    return it->second.texture;
-  }
+  const auto drawn = drawn_.find(key);
+  const unsigned old = drawn != drawn_.end() ? drawn->second.texture : 0;
+  if (old != 0) drawn->second.used = frame_;
   const TileView a = first_.tile(key, ask);
   const TileView b = two() ? second_.tile(key, ask) : a;
-  if (a.data == nullptr || b.data == nullptr) return 0;
+  if (old != 0 && !drawn->second.stale) return old;
+  if (a.data == nullptr || b.data == nullptr) return old;
+  if (!may_colour(key)) {
+    put_off_ = true;
+    return old;
+  }
+  if (!colouring_.isValid()) colouring_.start();
   std::vector<std::uint32_t> rgba(static_cast<std::size_t>(a.rows) *
                                   static_cast<std::size_t>(a.cols));
   for (int r = 0; r < a.rows; ++r) {
     for (int c = 0; c < a.cols; ++c) {
       rgba[static_cast<std::size_t>(r * a.cols + c)] =
-          colour(a.data[r * a.stride + c], b.data[r * b.stride + c]);
+          ink_->of(a.data[r * a.stride + c], b.data[r * b.stride + c]);
     }
   }
+  if (old != 0) drop_texture(old);
   const unsigned texture = make_texture(a.cols, a.rows, rgba.data(), false);
-  drawn_[key] = {texture, frame_};
+  drawn_[key] = {texture, frame_, false};
   return texture;
 }
 
@@ -210,7 +208,7 @@ void MapCanvas::draw_numbers(ImDrawList& list) {
       const float v = show == MapCompare::Second       ? *b
                       : show == MapCompare::Difference ? *a - *b
                                                        : *a;
-      const bool bright = luminance(colour(*a, *b)) > 128;
+      const bool bright = luminance(ink_->of(*a, *b)) > 128;
       // Next to nothing is left to the colour; the card under the cursor has the exact value.
       if (std::abs(v) < 0.005F * std::max(std::abs(range.lo), std::abs(range.hi))) continue;
       const ImU32 ink = bright ? IM_COL32(12, 12, 14, 235) : IM_COL32(245, 245, 247, 220);

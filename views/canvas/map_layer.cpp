@@ -46,18 +46,35 @@ int MapLayer::tile_cols(const TileKey& key) const {
   return clipped(halved(cols_, key.level), key.col);
 }
 
-bool MapLayer::put_tile(const TileKey& key, std::vector<float> values) {
+void MapLayer::begin_picture() { showing_.clear(); }
+
+void MapLayer::end_picture() {
+  if (!source_ || !source_->drop_tile) return;
+  for (auto it = asked_.begin(); it != asked_.end();) {
+    if (it->level == levels_ - 1 || showing_.contains(*it)) {
+      ++it;
+      continue;
+    }
+    const TileKey key = *it;
+    it = asked_.erase(it);
+    source_->drop_tile(key);
+  }
+}
+
+bool MapLayer::put_tile(const TileKey& key, std::vector<float> values, bool exact) {
   if (!source_ || key.level < 0 || key.level >= levels_ || key.row < 0 || key.col < 0) return false;
   const auto size =
       static_cast<std::size_t>(tile_rows(key)) * static_cast<std::size_t>(tile_cols(key));
   if (size == 0 || values.size() != size) return false;
-  asked_.erase(key);
+  if (exact) asked_.erase(key);
   if (const auto it = tiles_.find(key); it != tiles_.end()) {
+    if (it->second.exact && !exact) return false;
     it->second.values = std::move(values);
+    it->second.exact = exact;
     return true;
   }
   ages_.push_front(key);
-  tiles_.emplace(key, Kept{std::move(values), ages_.begin()});
+  tiles_.emplace(key, Kept{std::move(values), ages_.begin(), exact});
   while (tiles_.size() > kTilesKept) {
     tiles_.erase(ages_.back());
     ages_.pop_back();
@@ -82,14 +99,16 @@ TileView MapLayer::tile(const TileKey& key, bool ask_for_it) {
     view.data = level.values.data() + key.row * kTile * level.cols + key.col * kTile;
     return view;
   }
-  const auto it = tiles_.find(key);
-  if (it == tiles_.end()) {
-    if (ask_for_it && source_->request_tile && asked_.insert(key).second) {
+  auto it = tiles_.find(key);
+  if (ask_for_it && (it == tiles_.end() || !it->second.exact)) {
+    showing_.insert(key);
+    if (source_->request_tile && asked_.insert(key).second) {
       const auto ask = source_->request_tile;
       ask(key);
+      it = tiles_.find(key);
     }
-    return view;
   }
+  if (it == tiles_.end()) return view;
   ages_.splice(ages_.begin(), ages_, it->second.age);
   view.stride = view.cols;
   view.data = it->second.values.data();

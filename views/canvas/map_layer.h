@@ -30,6 +30,7 @@ struct TileSource {
   std::vector<std::string> row_labels, col_labels;    ///< empty, or one each
   std::string row_name = "query", col_name = "key";   ///< of the axes
   std::function<void(const TileKey&)> request_tile;   ///< answer with MapCanvas::set_tile
+  std::function<void(const TileKey&)> drop_tile;      ///< optional; a tile that was asked for shows no more
   std::function<void(std::int64_t row)> request_row;  ///< optional; answer with MapCanvas::set_row
 };
 
@@ -50,8 +51,8 @@ class MapLayer {
   void clear();
   void set_values(std::int64_t rows, std::int64_t cols, std::vector<float> values);
   void set_source(TileSource source);
-  /// Ignored unless `values` has the tile's size.
-  bool put_tile(const TileKey& key, std::vector<float> values);
+  /// Ignored unless `values` has the tile's size. One that is not `exact` stays asked for.
+  bool put_tile(const TileKey& key, std::vector<float> values, bool exact = true);
   bool put_row(std::int64_t row, std::vector<float> values);
 
   [[nodiscard]] bool empty() const { return rows_ == 0 || cols_ == 0; }
@@ -62,7 +63,10 @@ class MapLayer {
   [[nodiscard]] int tile_rows(const TileKey& key) const;
   [[nodiscard]] int tile_cols(const TileKey& key) const;
 
-  /// The tile; asks the source for it if it is not here and `ask`.
+  /// Between the two, tiles that show are asked for; what was asked for before and does not show is dropped at the end.
+  void begin_picture();
+  void end_picture();
+  /// The tile; asks the source for it if it is not here exactly and `ask`.
   TileView tile(const TileKey& key, bool ask = true);
   /// The exact value of a cell, if it is here; asks for it otherwise.
   std::optional<float> value(std::int64_t row, std::int64_t col);
@@ -75,6 +79,7 @@ class MapLayer {
   struct Kept {
     std::vector<float> values;
     std::list<TileKey>::iterator age;
+    bool exact = true;
   };
 
   std::int64_t rows_ = 0, cols_ = 0;
@@ -83,7 +88,7 @@ class MapLayer {
   std::optional<TileSource> source_;
   std::map<TileKey, Kept> tiles_;
   std::list<TileKey> ages_;  ///< most recently used first
-  std::set<TileKey> asked_;
+  std::set<TileKey> asked_, showing_;
   std::int64_t row_index_ = -1, row_asked_ = -1;
   std::vector<float> row_values_;
 };

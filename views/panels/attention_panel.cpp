@@ -101,7 +101,7 @@ class AttentionPanel : public TowerPanel {
       figure.range = RangeMode::Manual;
       figure.lo = look_.lo;
       figure.hi = look_.hi;
-    } else if (look_.log && !difference) {
+    } else if (shown_look().log && !difference) {
       figure.range = RangeMode::Log;
     }
     if (mode_->current() == 1) figure.picture = engine::PictureKind::TokenLines;
@@ -126,7 +126,7 @@ class AttentionPanel : public TowerPanel {
   void settings_changed(const nlohmann::json& settings) override {
     const AttentionLook before = look_;
     look_ = look_from(settings);
-    display_->set_look(look_);
+    log_chosen_ = settings.is_object() && settings.contains("log");
     const std::string mode = settings.is_object() ? settings.value("mode", std::string()) : std::string();
     chosen_mode_ = mode == "lines" ? 1 : mode == "overlay" ? 2 : mode == "matrix" ? 0 : -1;
     const std::string source = settings.is_object() ? settings.value("source", std::string("head")) : "head";
@@ -321,8 +321,9 @@ class AttentionPanel : public TowerPanel {
 
   void show_progress_of_tiles(int tiles) {
     const QString size = tr("%L1 × %L2 cells").arg(view_->map()->rows()).arg(view_->map()->cols());
-    numbers_->set_text(tiles == 0 ? size + tr("  ·  exact")
-                                  : size + tr("  ·  sampled first, %n exact tile(s) on their way", nullptr, tiles));
+    numbers_->set_text(size + (tiles == 0   ? tr("  ·  exact")
+                               : tiles == 1 ? tr("  ·  sampled first, one exact tile on its way")
+                                            : tr("  ·  sampled first, %1 exact tiles on their way").arg(tiles)));
   }
 
   int shown_head(const HeadRef& head) const { return source_->current() == 1 ? -1 : head.head; }
@@ -361,13 +362,22 @@ class AttentionPanel : public TowerPanel {
     // An overlay and lines show strengths; a signed difference needs the matrix.
     if (difference) mode = 0;
     mode_->set_current(mode);
-    view_->set_look(look_, difference || (map_ && is_signed(*map_)));
+    const AttentionLook look = shown_look();
+    display_->set_look(look);
+    view_->set_look(look, difference || (map_ && is_signed(*map_)));
     view_->set_names(name_of(asked_head_), asked_compare_ ? name_of(*asked_compare_) : QString());
     view_->set_reports(map_, compared_);
     view_->set_mode(static_cast<AttentionView::Mode>(mode));
     const Selection& selection = host().selection();
     view_->set_selection(selection.token, selection.key);
     show_verified(map_.get());
+  }
+
+  /// A row of thousands of keys has one in a thousand here and there: on a linear scale such a map is black.
+  AttentionLook shown_look() const {
+    AttentionLook look = look_;
+    if (!log_chosen_ && tiles_->showing()) look.log = true;
+    return look;
   }
 
   QString name_of(const HeadRef& head) const {
@@ -385,6 +395,7 @@ class AttentionPanel : public TowerPanel {
   }
 
   AttentionLook look_;
+  bool log_chosen_ = false;   ///< on or off by hand
   int chosen_mode_ = -1;
   std::optional<nlohmann::json> restoring_;   ///< settings whose token positions wait for the input
   std::string shown_source_ = "head";

@@ -37,6 +37,7 @@ void MapTiles::show(std::int64_t rows, std::int64_t cols, std::vector<std::strin
   source.row_labels = std::move(row_labels);
   source.col_labels = std::move(col_labels);
   source.request_tile = [this](const TileKey& key) { ask(key); };
+  source.drop_tile = [this](const TileKey& key) { forget(key); };
   source.request_row = [this](std::int64_t row) { ask_row(row); };
   top_ = 0;
   while ((std::max(rows, cols) - 1) >> top_ >= MapLayer::kTile) ++top_;
@@ -63,6 +64,15 @@ void MapTiles::ask(const TileKey& key) {
   emit pending_changed(pending());
 }
 
+/// Nobody looks at it any more: what is under way for it would keep others waiting.
+void MapTiles::forget(const TileKey& key) {
+  const QString exact = tag_of(key, false), sampled = tag_of(key, true);
+  if (sampled_.erase(sampled) > 0) host_.cancel(sampled);
+  if (pending_.erase(exact) == 0) return;
+  host_.cancel(exact);
+  emit pending_changed(pending());
+}
+
 void MapTiles::ask_row(std::int64_t row) {
   if (!showing()) return;
   row_ = row;
@@ -82,7 +92,7 @@ void MapTiles::answered(const QString& tag, const std::shared_ptr<const engine::
   asked.erase(it);
   // A sample that comes after the exact tile would undo it.
   if (sampled && pending_.count(tag_of(key, false)) == 0) return;
-  canvas_.set_tile(key, report->arrays[0].values, second_);
+  canvas_.set_tile(key, report->arrays[0].values, second_, !sampled);
   if (key.level == top_) emit overview(report);
   emit pending_changed(pending());
 }

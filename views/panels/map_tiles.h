@@ -45,6 +45,7 @@ class MapTiles : public QObject {
 
  private:
   void ask(const TileKey& key);
+  void forget(const TileKey& key);
   void ask_row(std::int64_t row);
   void answered(const QString& tag, const std::shared_ptr<const engine::Report>& report);
   void failed(const QString& tag, const QString& sentence);
