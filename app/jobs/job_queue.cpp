@@ -18,7 +18,7 @@ namespace {
 /// Drawing goes before computing where both want the same core. Threads that libtorch starts here inherit it.
 void lower_priority(Lane lane) {
 #ifdef __linux__
-  constexpr int kNice[kLanes] = {2, 8, 12, 4};
+  constexpr int kNice[kLanes] = {10, 15, 19, 12};
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNice[static_cast<int>(lane)]);
 #endif
 }

@@ -62,7 +62,7 @@ class PassesMeanwhile {
  public:
   PassesMeanwhile(const engine::Workspace& of, const engine::InputItem& input)
       : thread_([this, model = of.shared_model(), input] {
-          ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 8);
+          ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 10);
           while (!over_) {
             engine::Workspace workspace(model);
             if (!workspace.set_input(input) || !workspace.base(progress_)) return;

@@ -5,6 +5,7 @@
 
 #include <backends/imgui_impl_opengl3.h>
 #include <QEvent>
+#include <QOpenGLContext>
 
 namespace vitrine::views {
 
@@ -86,7 +87,7 @@ void CanvasWidget::paint_gl() {
   gl_.glBindFramebuffer(GL_FRAMEBUFFER, frame_buffer());
   gl_.glDisable(GL_SCISSOR_TEST);
   gl_.glClearColor(back.redF(), back.greenF(), back.blueF(), 1);
-  gl_.glClear(GL_COLOR_BUFFER_BIT | GL_DEPTH_BUFFER_BIT | GL_STENCIL_BUFFER_BIT);
+  gl_.glClear(GL_COLOR_BUFFER_BIT);
   ImGui_ImplOpenGL3_RenderDrawData(ImGui::GetDrawData());
   ++frames_drawn_;
 }
@@ -164,6 +165,12 @@ unsigned CanvasWidget::make_texture(int width, int height, const std::uint32_t* 
   textures_.push_back(texture);
   return texture;
 }
+
+void CanvasWidget::begin_opaque(ImDrawList& list) {
+  list.AddCallback([](const ImDrawList*, const ImDrawCmd*) { QOpenGLContext::currentContext()->functions()->glDisable(GL_BLEND); }, nullptr);
+}
+
+void CanvasWidget::end_opaque(ImDrawList& list) { list.AddCallback(ImDrawCallback_ResetRenderState, nullptr); }
 
 void CanvasWidget::drop_texture(unsigned texture) {
   const auto it = std::find(textures_.begin(), textures_.end(), texture);

@@ -70,6 +70,9 @@ class CanvasWidget : public GlWidget {
   [[nodiscard]] unsigned make_texture(int width, int height, const std::uint32_t* rgba,
                                       bool smooth);
   void drop_texture(unsigned texture);
+  /// What is drawn between the two covers what was there: mixing colours takes most of the time where GL is software.
+  static void begin_opaque(ImDrawList& list);
+  static void end_opaque(ImDrawList& list);
   [[nodiscard]] static ImTextureID texture_id(unsigned texture) {
     return reinterpret_cast<ImTextureID>(static_cast<std::uintptr_t>(texture));
   }

@@ -80,6 +80,7 @@ void MapCanvas::draw(ImDrawList& list) {
 void MapCanvas::draw_tiles(ImDrawList& list) {
   const QRectF whole = matrix_rect();
   const QRectF frame = whole.intersected(plot_);
+  begin_opaque(list);
   list.AddRectFilled(vec(frame.topLeft()), vec(frame.bottomRight()), color(theme().surface));
   const int level = level_for_view();
   const double span = cell_ * std::pow(2.0, level) * MapLayer::kTile;
@@ -96,6 +97,7 @@ void MapCanvas::draw_tiles(ImDrawList& list) {
       if (!draw_tile(list, key)) draw_coarser(list, key);
     }
   }
+  end_opaque(list);
 }
 
 /// The picture of the whole map is always there to fall back on.
