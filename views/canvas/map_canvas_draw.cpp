@@ -27,10 +27,11 @@ CellInk MapCanvas::ink() const {
                   theme().dark});
 }
 
+/// The finest whose cells are a pixel at least: of smaller ones some would fall between the pixels.
 int MapCanvas::level_for_view() const {
   const double ratio = devicePixelRatioF();
   int level = 0;
-  while (level < first_.levels() - 1 && cell_ * ratio * std::pow(2.0, level) < 0.75) ++level;
+  while (level < first_.levels() - 1 && cell_ * ratio * std::pow(2.0, level) < 1) ++level;
   return level;
 }
 
