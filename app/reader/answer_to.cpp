@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "app/reader/answering.h"
+#include "engine/core/memory.h"
 #include "engine/io/checkpoint.h"
 #include "engine/io/image.h"
 #include "engine/io/json.h"
@@ -88,20 +89,31 @@ Status answer_any(const Question& question, Answering& with, WireWriter& out) {
   }
 }
 
-}  // namespace
+WireWriter refusal(const engine::Error& error) {
+  WireWriter refused;
+  refused.put_u8(1);
+  refused.put_error(error);
+  return refused;
+}
 
-WireWriter answer_to(const Question& question, Answering& with, const std::vector<std::string>& protections) {
+WireWriter answer(const Question& question, Answering& with, const std::vector<std::string>& protections) {
   WireWriter good;
   good.put_u8(0);
   Status status;
   if (question.what == "protections") good.put_texts(protections);
   else status = answer_any(question, with, good);
   if (const Status whole = with.check_whole(); !whole) status = whole;
-  if (status) return good;
-  WireWriter refused;
-  refused.put_u8(1);
-  refused.put_error(status.error());
-  return refused;
+  return status ? good : refusal(status.error());
+}
+
+}  // namespace
+
+WireWriter answer_to(const Question& question, Answering& with, const std::vector<std::string>& protections) {
+  try {
+    return answer(question, with, protections);
+  } catch (const std::bad_alloc&) {
+    return refusal(engine::out_of_memory(question.path.string()));
+  }
 }
 
 }  // namespace vitrine::app

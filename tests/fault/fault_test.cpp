@@ -249,7 +249,8 @@ bool about_file(const Error& error) {
          !error.message.empty();
 }
 
-/// libtiff 4.5 itself follows a null pointer after a failed allocation; the process that reads for the window takes that.
+/// libtiff 4.5 itself follows a null pointer after a failed allocation; the process that reads for the program takes that
+/// (tests/unit/isolate/lacking_memory_test.cpp fails each allocation there).
 bool survives_no_memory(const Reader& reader) { return std::string_view(reader.name) != "tiff"; }
 
 TEST_P(Faults, AnyAllocationThatFailsIsAnError) {

@@ -19,6 +19,9 @@
 #include "app/reader/answering.h"
 #include "app/reader/sandbox.h"
 #include "engine/isolate/broker.h"
+#ifdef VITRINE_FAULTS
+#include "tests/fault/faults.h"
+#endif
 
 namespace {
 
@@ -147,6 +150,20 @@ void done_at(std::uint64_t number, std::uint64_t extra) {
   hang();
 }
 
+/// Answers as the real reader does, but the allocation with this number finds no memory.
+void answer_without(const std::string& number, const Order& order, Answering& answering,
+                    const std::vector<std::string>& protections) {
+#ifdef VITRINE_FAULTS
+  namespace fault = vitrine::fault;
+  fault::arm({fault::Kind::Allocation, std::stoul(number), false});
+  const WireWriter answer = vitrine::app::answer_to(order.question, answering, protections);
+  if (fault::disarm().failed == 0) return say(answering, "every allocation found memory");
+  static_cast<void>(answering.send(answer));
+#else
+  say(answering, "no allocation can fail here");
+#endif
+}
+
 using Act = std::function<void(Answering&, const std::filesystem::path&)>;
 
 const std::map<std::string, Act>& acts() {
@@ -221,7 +238,10 @@ int main() {
   const auto protections = vitrine::app::enter_sandbox(path.empty() ? path : folder_of(path));
   if (!protections) return 5;
   const ScopedFileSource source(answering);
-  if (const auto act = acts().find(path.stem().string()); act != acts().end()) act->second(answering, path);
+  constexpr std::string_view kLacks = "lacks_";
+  const std::string name = path.stem().string();
+  if (name.starts_with(kLacks)) answer_without(name.substr(kLacks.size()), *order, answering, *protections);
+  else if (const auto act = acts().find(name); act != acts().end()) act->second(answering, path);
   else static_cast<void>(answering.send(vitrine::app::answer_to(order->question, answering, *protections)));
   ::_exit(0);
 }
