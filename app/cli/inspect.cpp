@@ -32,31 +32,28 @@ json statistics_json(const Result<engine::ValueStatistics>& found) {
           {"zeros", static_cast<double>(found->zeros) / static_cast<double>(found->finite())}, {"not_finite", found->nan + found->infinite}};
 }
 
-/// The same of each part of complex numbers, which are not in the file's list.
-json statistics_of_parts(const engine::Checkpoint& file, const engine::TensorEntry& entry) {
-  json parts = json::object();
-  for (const std::string_view part : engine::kComplexParts) {
-    const engine::TensorEntry* found = file.find(entry.name + std::string(part));
-    if (found == nullptr || found->name == entry.name) continue;
-    engine::ValueStatistics s;
-    const engine::Status read = engine::for_each_piece(file, *found, {}, [&](auto values) { s.add(values); });
-    parts[std::string(part.substr(1))] = statistics_json(read ? Result<engine::ValueStatistics>(s) : tl::unexpected(read.error()));
-  }
-  return parts;
-}
-
-/// Of every tensor of the file; null for what is not read.
+/// Of every tensor of the file, and of each part of complex numbers; null for what is not read.
 std::vector<json> statistics_of(const engine::Checkpoint& file) {
   const auto& tensors = file.tensors();
-  std::vector<json> all(tensors.size());
-  std::vector<std::size_t> numbers;
+  std::vector<const engine::TensorEntry*> entries;
+  std::vector<std::pair<std::size_t, std::string>> places;   // number of the tensor, and the part of it
   for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const auto ask = [&](const engine::TensorEntry* entry, std::string_view part) {
+      if (entry == nullptr) return;
+      entries.push_back(entry);
+      places.emplace_back(i, part);
+    };
     if (tensors[i].numel() == 0 || tensors[i].numel() > kMaxStatisticsValues) continue;
-    if (engine::is_complex(tensors[i].dtype)) all[i] = statistics_of_parts(file, tensors[i]);
-    else numbers.push_back(i);
+    if (!engine::is_complex(tensors[i].dtype)) ask(&tensors[i], "");
+    else
+      for (const std::string_view part : engine::kComplexParts) ask(file.find(tensors[i].name + std::string(part)), part.substr(1));
   }
-  const auto found = engine::statistics_of_tensors(file, numbers);
-  for (std::size_t i = 0; i < numbers.size(); ++i) all[numbers[i]] = statistics_json(found[i]);
+  const auto found = engine::statistics_of_tensors(file, entries);
+  std::vector<json> all(tensors.size());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto& [number, part] = places[i];
+    (part.empty() ? all[number] : all[number][part]) = statistics_json(found[i]);
+  }
   return all;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 
 #include "engine/core/memory.h"
 #include "engine/io/mapped_checkpoint.h"
@@ -16,7 +17,8 @@ constexpr std::int64_t kMostCores = 64;
 
 /// A part of a tensor, and what it holds.
 struct Task {
-  std::size_t tensor, place;   ///< number in the file, position among those asked for
+  const TensorEntry* entry;
+  std::size_t place;   ///< among the tensors asked for
   std::uint64_t begin, count;
   bool whole;   ///< read with one call, since a piece costs as much as all of it
   Result<ValueStatistics> found;
@@ -26,20 +28,21 @@ struct Task {
 struct File {
   const Checkpoint& file;
   const MappedCheckpoint* mapped;
-  const std::vector<TensorEntry>& tensors;
 
   /// Of a tensor whose values can be read piece by piece; nullptr of others.
-  [[nodiscard]] const TensorSource* in_pieces(std::size_t tensor) const {
-    const TensorSource* source = mapped == nullptr ? nullptr : &mapped->source(tensor);
+  [[nodiscard]] const TensorSource* in_pieces(const TensorEntry& entry) const {
+    const auto& listed = file.tensors();
+    const bool known = mapped != nullptr && !std::less<>()(&entry, listed.data()) && std::less<>()(&entry, listed.data() + listed.size());
+    const TensorSource* source = known ? &mapped->source(static_cast<std::size_t>(&entry - listed.data())) : nullptr;
     const bool plain = source != nullptr && source->codec != nullptr && source->strides.empty() && !source->big_endian && source->no_values.empty();
     return plain ? source : nullptr;
   }
   /// The values where they lie; empty if they are of another type or not aligned.
   template <class T>
-  [[nodiscard]] Result<std::span<const T>> in_place(std::size_t tensor, std::string_view type, std::string_view torch_type) const {
-    const TensorSource* source = in_pieces(tensor);
+  [[nodiscard]] Result<std::span<const T>> in_place(const TensorEntry& entry, std::string_view type, std::string_view torch_type) const {
+    const TensorSource* source = in_pieces(entry);
     if (source == nullptr || (source->codec->name != type && source->codec->name != torch_type)) return std::span<const T>{};
-    VITRINE_TRY(const auto bytes, mapped->bytes(tensors[tensor]));
+    VITRINE_TRY(const auto bytes, mapped->bytes(entry));
     if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) != 0) return std::span<const T>{};
     return std::span(reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T));
   }
@@ -50,18 +53,18 @@ template <class T>
 Result<bool> take(const File& from, const Task& task, std::span<const T> values, ValueStatistics& s) {
   if (values.empty() || task.begin + task.count > values.size()) return false;
   s.add(values.subspan(task.begin, task.count));
-  if (const auto& file = from.in_pieces(task.tensor)->file) VITRINE_CHECK(file->check_whole());
+  if (const auto& file = from.in_pieces(*task.entry)->file) VITRINE_CHECK(file->check_whole());
   return true;
 }
 
 Result<ValueStatistics> statistics_of(const File& from, const Task& task, const Progress& progress) {
-  const TensorEntry& entry = from.tensors[task.tensor];
+  const TensorEntry& entry = *task.entry;
   ValueStatistics s;
   VITRINE_CHECK(progress.step(0));
-  VITRINE_TRY(const auto floats, from.in_place<float>(task.tensor, "F32", "float32"));
+  VITRINE_TRY(const auto floats, from.in_place<float>(entry, "F32", "float32"));
   VITRINE_TRY(bool taken, take(from, task, floats, s));
   if (taken) return s;
-  VITRINE_TRY(const auto halves, from.in_place<BFloat16>(task.tensor, "BF16", "bfloat16"));
+  VITRINE_TRY(const auto halves, from.in_place<BFloat16>(entry, "BF16", "bfloat16"));
   VITRINE_TRY(taken, take(from, task, halves, s));
   if (taken) return s;
   if (task.whole) {
@@ -78,31 +81,31 @@ Result<ValueStatistics> statistics_of(const File& from, const Task& task, const 
   return s;
 }
 
-std::vector<Task> tasks_of(const File& from, std::span<const std::size_t> numbers) {
+std::vector<Task> tasks_of(const File& from, std::span<const TensorEntry* const> entries) {
   std::vector<Task> tasks;
-  for (std::size_t place = 0; place < numbers.size(); ++place) {
-    const auto count = static_cast<std::uint64_t>(from.tensors[numbers[place]].numel());
-    const bool whole = from.in_pieces(numbers[place]) == nullptr;
+  for (std::size_t place = 0; place < entries.size(); ++place) {
+    const auto count = static_cast<std::uint64_t>(entries[place]->numel());
+    const bool whole = from.in_pieces(*entries[place]) == nullptr;
     const std::uint64_t each = whole ? std::max<std::uint64_t>(count, 1) : kTask;
     for (std::uint64_t begin = 0; begin < count || begin == 0; begin += each)
-      tasks.push_back({numbers[place], place, begin, std::min(each, count - begin), whole, ValueStatistics{}});
+      tasks.push_back({entries[place], place, begin, std::min(each, count - begin), whole, ValueStatistics{}});
   }
   return tasks;
 }
 
 }  // namespace
 
-std::vector<Result<ValueStatistics>> statistics_of_tensors(const Checkpoint& file, std::span<const std::size_t> numbers, const Progress& progress) {
-  const File from{file, dynamic_cast<const MappedCheckpoint*>(&file), file.tensors()};
-  std::vector<Task> tasks = tasks_of(from, numbers);
+std::vector<Result<ValueStatistics>> statistics_of_tensors(const Checkpoint& file, std::span<const TensorEntry* const> entries, const Progress& progress) {
+  const File from{file, dynamic_cast<const MappedCheckpoint*>(&file)};
+  std::vector<Task> tasks = tasks_of(from, entries);
   std::atomic<std::size_t> next = 0;
   const Progress quiet = progress.silent();
   parallel_for(std::min<std::int64_t>(kMostCores, static_cast<std::int64_t>(tasks.size())), 1, [&](std::int64_t begin, std::int64_t end) {
     for (; begin < end; ++begin)
       for (std::size_t i = next++; i < tasks.size(); i = next++)
-        tasks[i].found = within_memory(from.tensors[tasks[i].tensor].file, [&] { return statistics_of(from, tasks[i], quiet); });
+        tasks[i].found = within_memory(tasks[i].entry->file, [&] { return statistics_of(from, tasks[i], quiet); });
   });
-  std::vector<Result<ValueStatistics>> all(numbers.size(), ValueStatistics{});
+  std::vector<Result<ValueStatistics>> all(entries.size(), ValueStatistics{});
   for (Task& task : tasks) {
     Result<ValueStatistics>& sum = all[task.place];
     if (!task.found) sum = std::move(task.found);

@@ -11,11 +11,12 @@
 
 namespace vitrine::engine {
 
-/// Statistics of the tensors of a file that these are the numbers of in `tensors()`, on all cores. Values that lie as float32 or
-/// bfloat16 in the file are read where they are; others are converted a piece at a time.
+/// Statistics of tensors of a file, on all cores. Values that lie as float32 or bfloat16 in the file are read where they are;
+/// others are converted a piece at a time, and at once where the file does not list them: parts of complex numbers.
+/// @param entries as the file gives them, by `tensors()` or `find`
 /// @return of each its own error where its values cannot be read; Cancelled
 /// @cost   one pass over the bytes, 256 KB of memory a core
-[[nodiscard]] std::vector<Result<ValueStatistics>> statistics_of_tensors(const Checkpoint& file, std::span<const std::size_t> numbers,
+[[nodiscard]] std::vector<Result<ValueStatistics>> statistics_of_tensors(const Checkpoint& file, std::span<const TensorEntry* const> entries,
                                                                          const Progress& progress = {});
 
 }  // namespace vitrine::engine

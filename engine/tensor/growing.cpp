@@ -51,19 +51,19 @@ at::Tensor with_room(const at::Tensor& like, std::int64_t rows, std::int64_t cap
 
 }  // namespace
 
-Tensor append_rows(const Tensor& held_, const Tensor& more_, std::int64_t free_rows) {
+Tensor append_rows(const Tensor& held_, const Tensor& more_, std::int64_t room) {
   const at::Tensor held = raw(held_), more = raw(more_);
   const std::int64_t before = held.size(2), rows = before + more.size(2);
-  if (Room* room = room_of(held); room && rows <= room->capacity && held.scalar_type() == more.scalar_type()) {
+  if (Room* held_room = room_of(held); held_room && rows <= held_room->capacity && held.scalar_type() == more.scalar_type()) {
     std::int64_t expected = before;
-    if (room->used.compare_exchange_strong(expected, rows)) {
+    if (held_room->used.compare_exchange_strong(expected, rows)) {
       at::Tensor grown = held.as_strided({held.size(0), held.size(1), rows, held.size(3)}, held.strides(), 0);
       grown.slice(2, before, rows).copy_(more);
       return wrap(grown);
     }
   }
-  if (free_rows <= 0 || !held.device().is_cpu() || held.scalar_type() != more.scalar_type()) return wrap(at::cat({held, more}, 2));
-  at::Tensor grown = with_room(held, rows, rows + free_rows);
+  if (room <= 0 || !held.device().is_cpu() || held.scalar_type() != more.scalar_type()) return wrap(at::cat({held, more}, 2));
+  at::Tensor grown = with_room(held, rows, rows + room);
   grown.slice(2, 0, before).copy_(held);
   grown.slice(2, before, rows).copy_(more);
   return wrap(grown);

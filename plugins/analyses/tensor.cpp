@@ -47,16 +47,6 @@ Array histogram_array(const Histogram& histogram) {
   return make_array("histogram", "values", {std::move(bins)}, {n}, std::move(counts));
 }
 
-/// Of all values, on all cores where the file lists the tensor.
-Result<ValueStatistics> statistics_of(const Checkpoint& file, const TensorEntry& entry, const Progress& progress) {
-  const auto& tensors = file.tensors();
-  const auto at = std::find_if(tensors.begin(), tensors.end(), [&](const TensorEntry& each) { return &each == &entry; });
-  if (at != tensors.end()) return statistics_of_tensors(file, std::array{static_cast<std::size_t>(at - tensors.begin())}, progress)[0];
-  ValueStatistics s;   // a part of complex numbers
-  VITRINE_CHECK(for_each_piece(file, entry, progress, [&](auto values) { s.add(values); }));
-  return s;
-}
-
 Report heading_of(const AnalysisRequest& request, const TensorEntry& entry) {
   Report report;
   report.title = printable(entry.name);
@@ -77,7 +67,7 @@ Result<Report> tensor(const AnalysisRequest& request) {
   }));
   const bool all = part.count == static_cast<std::uint64_t>(entry->numel());
   if (!all) {
-    VITRINE_TRY(whole, statistics_of(file, *entry, request.progress));
+    VITRINE_TRY(whole, std::move(statistics_of_tensors(file, std::array{entry}, request.progress)[0]));
   }
   const ValueStatistics& s = all ? part : whole;
   Histogram histogram(s.min, s.max, s.max > s.min ? kBins : 1);

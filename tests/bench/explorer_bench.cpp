@@ -9,52 +9,32 @@
 #include <filesystem>
 #include <thread>
 
-#include <QApplication>
 #include <QDockWidget>
-#include <QElapsedTimer>
-#include <QEventLoop>
 #include <QMouseEvent>
-#include <QTimer>
 #include <QWheelEvent>
 
 #include <benchmark/benchmark.h>
 
-#include "app/window/main_window.h"
-#include "app/window/window_app.h"
 #include "app/window/workbench.h"
 #include "engine/model/model.h"
-#include "engine/plugin/loader.h"
 #include "engine/run/workspace.h"
 #include "tests/bench/pairs.h"
-#include "tests/bench/private_home.h"
+#include "tests/bench/window_program.h"
 #include "tests/gui/pixel_model.h"
 #include "views/canvas/map_canvas.h"
-#include "views/panels/panels.h"
 
 namespace {
 
 using namespace vitrine;
 namespace fs = std::filesystem;
+using bench::quantile;
 
-constexpr int kLongest = 240'000;   // ms
 constexpr int kActs = 600;
 
+/// As `bench::wait_for`, as long as a map of so many tokens may take.
 template <class Condition>
 bool wait_for(Condition condition) {
-  QElapsedTimer clock;
-  clock.start();
-  QTimer looks_again;   // so that the wait for events ends
-  looks_again.start(1000);
-  while (!condition()) {
-    if (clock.elapsed() > kLongest) return false;
-    QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
-  }
-  return true;
-}
-
-double quantile(std::vector<double> v, double q) {
-  std::sort(v.begin(), v.end());
-  return v[std::min(v.size() - 1, static_cast<std::size_t>(q * static_cast<double>(v.size())))];
+  return bench::wait_for(condition, 240'000);
 }
 
 /// Passes of a model over an input, one after another, with the priority that the window's own have.
@@ -85,8 +65,8 @@ class PassesMeanwhile {
 /// The window with the model in it, its attention panel large.
 class Explorer {
  public:
-  Explorer(const engine::PluginSet& plugins, const fs::path& folder)
-      : window({app::make_workspace_backend(plugins.analyses), views::make_panels, plugins.plugins, {}}) {
+  Explorer(const bench::WindowProgram& program, const fs::path& folder)
+      : window(program.services()) {
     window.resize(1920, 1080);
     window.show();
     input.image = folder / "picture.png";
@@ -144,8 +124,8 @@ void choose_head(Explorer& explorer, int layer, int head) {
   explorer.window.host().select(selection);
 }
 
-void explore(benchmark::State& state, const engine::PluginSet& plugins, const fs::path& folder) {
-  Explorer explorer(plugins, folder);
+void explore(benchmark::State& state, const bench::WindowProgram& program, const fs::path& folder) {
+  Explorer explorer(program, folder);
   if (!wait_for([&] { return explorer.window.host().model() && explorer.window.host().input(); })) return state.SkipWithError("the model did not open");
   explorer.enlarge();
   if (!wait_for([&] { return explorer.whole_shows(explorer.exact); })) return state.SkipWithError("the map did not come");
@@ -251,18 +231,15 @@ void million_cells(benchmark::State& state) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bench::PrivateHome home;
-  app::prepare_application();
-  QApplication application(argc, argv);
-  const auto plugins = engine::load_plugins();
-  const fs::path folder = home.path().toStdString() + "/pixels";
+  const bench::WindowProgram program(argc, argv);
+  const fs::path folder = program.home() + "/pixels";
   fs::create_directory(folder);
   if (const auto written = test::write_pixel_model(folder, {.side = 224}); !written) {
     qCritical("%s", engine::sentence(written.error()).c_str());
     return 1;
   }
   benchmark::RegisterBenchmark("explorer/cells_1000000", million_cells)->Iterations(9)->UseManualTime()->Unit(benchmark::kMillisecond);
-  benchmark::RegisterBenchmark("explorer/tokens_50177", [&](benchmark::State& s) { explore(s, plugins, folder); })->Iterations(1)->Unit(benchmark::kMillisecond);
+  benchmark::RegisterBenchmark("explorer/tokens_50177", [&](benchmark::State& s) { explore(s, program, folder); })->Iterations(1)->Unit(benchmark::kMillisecond);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -2,30 +2,21 @@
 // header alone is 99 MB, of 100,000 tensors and of 1,150,000.
 #include <filesystem>
 
-#include <QApplication>
 #include <QDockWidget>
-#include <QElapsedTimer>
-#include <QEventLoop>
 #include <QTimer>
 
 #include <benchmark/benchmark.h>
 
-#include "app/window/main_window.h"
-#include "app/window/window_app.h"
 #include "app/window/workbench.h"
 #include "engine/isolate/reader.h"
-#include "engine/plugin/loader.h"
 #include "tests/bench/hollow_file.h"
-#include "tests/bench/private_home.h"
-#include "views/panels/panels.h"
+#include "tests/bench/window_program.h"
 #include "views/panels/tensor_tree.h"
 
 namespace {
 
 using namespace vitrine;
 namespace fs = std::filesystem;
-
-constexpr int kLongest = 60'000;   // ms
 
 /// Sees when the tree is painted with tensors in it.
 class Painted : public QObject {
@@ -41,21 +32,22 @@ class Painted : public QObject {
   views::TensorTree* tree_;
 };
 
-void first_screen(benchmark::State& state, const engine::PluginSet& plugins, const fs::path& file) {
+void first_screen(benchmark::State& state, const bench::WindowProgram& program, const fs::path& file) {
   for (auto _ : state) {
-    app::MainWindow window({app::make_workspace_backend(plugins.analyses), views::make_panels, plugins.plugins, {}});
+    app::MainWindow window(program.services());
     window.resize(1600, 1000);
     window.show();
     QElapsedTimer clock;
-    for (clock.start(); clock.elapsed() < 1500;) QCoreApplication::processEvents(QEventLoop::AllEvents, 20);
+    clock.start();
+    bench::wait_for([&] { return clock.elapsed() >= 1500; });
     auto* tree = window.bench().dock(QStringLiteral("tensors"))->widget()->findChild<views::TensorTree*>(QStringLiteral("tree"));
     Painted painted(tree);
     window.gaps().reset();
     clock.restart();
     window.open_path(QString::fromStdString(file.string()));
-    while (!painted.done && clock.elapsed() < kLongest) QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
+    const bool shown = bench::wait_for([&] { return painted.done; });
     const auto elapsed = static_cast<double>(clock.nsecsElapsed()) / 1e6;
-    if (!painted.done) return state.SkipWithError("the list was not painted");
+    if (!shown) return state.SkipWithError("the list was not painted");
     state.SetIterationTime(elapsed / 1000);
     state.counters["tensors"] = tree->tensors()->shown();
     state.counters["gap_ms"] = window.gaps().largest_ms();
@@ -65,18 +57,15 @@ void first_screen(benchmark::State& state, const engine::PluginSet& plugins, con
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bench::PrivateHome home;
-  app::prepare_application();
-  QApplication application(argc, argv);
+  const bench::WindowProgram program(argc, argv);
   engine::isolate::use_reader({engine::isolate::reader_program()});   // as the program does
-  const auto plugins = engine::load_plugins();
-  const fs::path folder = home.path().toStdString();
+  const fs::path folder = program.home();
   bench::write_large_file(folder / "large.safetensors");
   bench::write_long_header(folder / "header.safetensors");
   bench::write_million(folder / "million.safetensors");
   for (const char* name : {"large", "header", "million"})
     benchmark::RegisterBenchmark((std::string("first_screen/") + name).c_str(),
-                                 [&plugins, file = folder / (std::string(name) + ".safetensors")](benchmark::State& s) { first_screen(s, plugins, file); })
+                                 [&program, file = folder / (std::string(name) + ".safetensors")](benchmark::State& s) { first_screen(s, program, file); })
         ->Iterations(3)->UseManualTime()->Unit(benchmark::kMillisecond);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();

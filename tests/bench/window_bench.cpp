@@ -1,56 +1,32 @@
 // From switching a head in the real window to the frame that shows the new numbers, and the longest pause of the event
 // loop meanwhile. Every panel of the Prune layout is on screen, the evaluation set and a ranking fill in behind.
-#include <algorithm>
 #include <filesystem>
 #include <map>
 
-#include <QApplication>
 #include <QDockWidget>
-#include <QElapsedTimer>
-#include <QEventLoop>
 
 #include <benchmark/benchmark.h>
 
-#include "app/window/main_window.h"
-#include "app/window/window_app.h"
 #include "app/window/workbench.h"
 #include "engine/model/model.h"
-#include "engine/plugin/loader.h"
 #include "engine/run/parity.h"
-#include "tests/bench/private_home.h"
-#include "views/panels/panels.h"
+#include "tests/bench/window_program.h"
 #include "views/panels/part_tree.h"
 
 namespace {
 
 using namespace vitrine;
 using app::MainWindow;
+using bench::quantile;
+using bench::wait_for;
 
 constexpr int kToggles = 60;
-constexpr int kLongest = 60'000;   // ms
 
 /// 64 tokens for the language model.
 const char* const kParagraph =
     "When the ship came into the harbour the captain stood on the deck and counted the lights along the quay, as he had done "
     "every autumn for thirty years. Nobody waited for him. The letters had stopped in March, and the house on the hill was "
     "dark, but he walked up the road all the same, because";
-
-template <class Condition>
-bool wait_for(Condition condition) {
-  QElapsedTimer clock;
-  clock.start();
-  while (!condition()) {
-    if (clock.elapsed() > kLongest) return false;
-    QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
-  }
-  return true;
-}
-
-double quantile(std::vector<double> v, double q) {
-  if (v.empty()) return -1;
-  std::sort(v.begin(), v.end());
-  return v[std::min(v.size() - 1, static_cast<std::size_t>(q * static_cast<double>(v.size())))];
-}
 
 /// When the last of the answers with these tags was painted; below 0 while one is missing.
 double painted(const MainWindow& window, std::initializer_list<const char*> tags) {
@@ -104,8 +80,8 @@ bool toggle_heads(MainWindow& window, Times& times) {
   return true;
 }
 
-void window_toggle(benchmark::State& state, const engine::PluginSet& plugins, const std::string& model, const std::string& text) {
-  MainWindow window({app::make_workspace_backend(plugins.analyses), views::make_panels, plugins.plugins, {}});
+void window_toggle(benchmark::State& state, const bench::WindowProgram& program, const std::string& model, const std::string& text) {
+  MainWindow window(program.services());
   window.resize(1600, 1000);
   window.show();
   QObject::connect(&window.host(), &app::WindowHost::refused, &window, [](const QString& why) { qInfo("refused: %s", qPrintable(why)); });
@@ -136,12 +112,9 @@ void window_toggle(benchmark::State& state, const engine::PluginSet& plugins, co
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bench::PrivateHome home;
-  app::prepare_application();
-  QApplication application(argc, argv);
-  const auto plugins = engine::load_plugins();
+  const bench::WindowProgram program(argc, argv);
   const auto add = [&](const std::string& name, const std::string& model, const std::string& text) {
-    benchmark::RegisterBenchmark(("window_toggle/" + name).c_str(), [&plugins, model, text](benchmark::State& s) { window_toggle(s, plugins, model, text); })
+    benchmark::RegisterBenchmark(("window_toggle/" + name).c_str(), [&program, model, text](benchmark::State& s) { window_toggle(s, program, model, text); })
         ->Iterations(1)->Unit(benchmark::kMillisecond);
   };
   for (const auto& name : engine::demo_names()) add(name, "demo:" + name, {});

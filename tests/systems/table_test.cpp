@@ -8,27 +8,14 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/systems/rows.h"
+
 namespace {
 
-using Row = std::vector<std::string>;
+using namespace vitrine::test;
 
-std::vector<Row> read(const std::string& path) {
-  std::ifstream file(path);
-  std::vector<Row> rows;
-  for (std::string line; std::getline(file, line);) {
-    Row cells(1);
-    for (char c : line) {
-      if (c == '|') cells.emplace_back();
-      else cells.back() += c;
-    }
-    rows.push_back(std::move(cells));
-  }
-  if (!rows.empty()) rows.erase(rows.begin());
-  return rows;
-}
-
-const std::vector<Row> kSystems = read(VITRINE_SOURCE_DIR "/resources/systems.psv");
-const std::vector<Row> kProofs = read(VITRINE_SOURCE_DIR "/tests/systems/proofs.psv");
+const std::vector<Row> kSystems = read_rows(kSystemsFile);
+const std::vector<Row> kProofs = read_rows(kProofsFile);
 
 /// Whether some test source declares it: `TEST(Suite, Name)`, also with a fixture or parameters.
 bool declared(const std::string& test) {
