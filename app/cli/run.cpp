@@ -10,6 +10,7 @@
 #include "app/cli/program.h"
 #include "app/cli/tensor_file.h"
 #include "engine/batch/inputs.h"
+#include "engine/run/packed.h"
 #include "engine/run/resolve.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/ops.h"
@@ -23,6 +24,8 @@ using engine::Tensor;
 using nlohmann::json;
 
 namespace {
+
+constexpr std::size_t kTogether = 64;   ///< inputs that are read before the first of them runs
 
 struct RunOptions {
   std::string model, edits, dtype = "fp32", device = "auto", out;
@@ -54,9 +57,9 @@ json top_of(const engine::Model& model, const std::vector<float>& logits, std::s
   return list;
 }
 
-json outputs_json(const engine::Model& model, const engine::Run& run, int k) {
+json outputs_json(const engine::Model& model, const std::map<std::string, Tensor>& all, int k) {
   json outputs = json::object();
-  for (const auto& [name, tensor] : run.outputs) {
+  for (const auto& [name, tensor] : all) {
     json entry = {{"shape", tensor.shape()}};
     if ((name == "logits" || name == "logits_per_image") && tensor.dim() >= 2) {
       // Of a sequence only a language model's last position predicts something new.
@@ -72,15 +75,15 @@ json outputs_json(const engine::Model& model, const engine::Run& run, int k) {
   return outputs;
 }
 
-std::string summary(const engine::PreparedInput& input, const engine::Run& run, const json& outputs) {
-  std::string text = fmt::format("{}\n  {:.1f} ms, {} blocks\n", input.summary, run.milliseconds, run.blocks_computed);
+std::string summary(const engine::PreparedInput& input, const engine::PackedText& done, const json& outputs) {
+  std::string text = fmt::format("{}\n  {:.1f} ms, {} blocks{}\n", input.summary, done.milliseconds, done.blocks,
+                                 done.together > 1 ? fmt::format(" (its share of a row of {} texts)", done.together) : "");
   for (const auto& [name, entry] : outputs.items()) {
     text += fmt::format("  {} {}\n", name, entry["shape"].dump());
     if (!entry.contains("top")) continue;
     for (const json& row : entry["top"])
       for (const json& p : row) text += fmt::format("    {:>8.4f}  {}\n", p["probability"].get<double>(), p["label"].get<std::string>());
   }
-  for (const auto& [name, tensor] : run.taps) text += fmt::format("  {} {}\n", name, engine::shape_text(tensor.shape()));
   return text;
 }
 
@@ -122,6 +125,53 @@ Result<json> generate_text(Context& context, const engine::Model& model, const e
   return result;
 }
 
+/// What all inputs came to, for a program and for a person.
+struct Results {
+  Envelope envelope;
+  std::string text;
+};
+
+/// One input with its generation and taps, and the file of both.
+engine::Status run_tapped(Context& context, const engine::Model& model, const RunOptions& options, const engine::EditList& edits,
+                          const engine::PreparedInput& input, Results& results) {
+  std::map<std::string, Tensor> tensors;
+  json& result = results.envelope.result;
+  if (options.generate > 0) {
+    VITRINE_TRY(json made, generate_text(context, model, input, options, edits, results.text, tensors));
+    result.push_back({{"generated", std::move(made)}});
+    if (options.out.empty()) return {};
+  }
+  VITRINE_TRY(const auto done, engine::run_model(model, {.inputs = input.tensors, .edits = edits, .taps = options.taps, .capture_maps = false, .keep_residuals = false},
+                                                 context.progress()));
+  json taps = json::object();
+  for (const auto& [name, tensor] : done->taps) taps[name] = tensor.shape();
+  if (options.generate == 0) {
+    const json outputs = outputs_json(model, done->outputs, options.top);
+    result.push_back({{"outputs", outputs}, {"taps", taps}, {"milliseconds", done->milliseconds}});
+    results.text += summary(input, {.outputs = done->outputs, .milliseconds = done->milliseconds, .blocks = done->blocks_computed}, outputs);
+    for (const auto& [name, tensor] : done->taps) results.text += fmt::format("  {} {}\n", name, engine::shape_text(tensor.shape()));
+  }
+  if (options.out.empty()) return {};
+  for (const auto* found : {&done->outputs, &done->taps}) tensors.insert(found->begin(), found->end());
+  VITRINE_CHECK(write_tensors(options.out, tensors));
+  results.text += fmt::format("wrote {} tensors to {}\n", tensors.size(), options.out);
+  result.back()["written"] = options.out;
+  return {};
+}
+
+/// Inputs of which nothing but the outputs is asked: texts together, without padding.
+engine::Status run_together(Context& context, const engine::Model& model, const RunOptions& options, const engine::EditList& edits,
+                            const std::vector<engine::PreparedInput>& inputs, Results& results) {
+  std::vector<std::map<std::string, Tensor>> tensors;
+  for (const engine::PreparedInput& input : inputs) tensors.push_back(input.tensors);
+  return engine::run_packed(model, tensors, edits, [&](const engine::PackedText& done) -> engine::Status {
+    const json outputs = outputs_json(model, done.outputs, options.top);
+    results.envelope.result.push_back({{"outputs", outputs}, {"taps", json::object()}, {"milliseconds", done.milliseconds}, {"together", done.together}});
+    results.text += summary(inputs[done.text], done, outputs);
+    return {};
+  }, context.progress());
+}
+
 Result<int> run(Context& context, const RunOptions& options) {
   const Stopwatch watch;
   if (options.device == "cuda")
@@ -132,44 +182,25 @@ Result<int> run(Context& context, const RunOptions& options) {
   if (!options.out.empty() && items.size() != 1)
     return fail(ErrorCode::Usage, fmt::format("expected one input with --out, came {}", items.size()));
   VITRINE_TRY(const auto model, open_model_of(context, options.model, options.dtype));
-  Envelope envelope{"run", model_json(*model), json::array(), json::array(), nullptr, 0};
-  std::string text;
+  Results results{{"run", model_json(*model), json::array(), json::array(), nullptr, 0}, {}};
+  const bool outputs_alone = options.generate == 0 && options.taps.empty() && options.out.empty();
+  std::vector<engine::PreparedInput> waiting;
   for (const engine::InputItem& item : items) {
-    VITRINE_TRY(const engine::PreparedInput input, engine::prepare(*model, item));
-    envelope.inputs.push_back(engine::input_item_to_json(item));
-    std::map<std::string, Tensor> generated;
-    if (options.generate > 0) {
-      VITRINE_TRY(json made, generate_text(context, *model, input, options, edits, text, generated));
-      envelope.result.push_back({{"generated", std::move(made)}});
-      if (options.out.empty()) continue;
+    VITRINE_TRY(engine::PreparedInput input, engine::prepare(*model, item));
+    results.envelope.inputs.push_back(engine::input_item_to_json(item));
+    if (!outputs_alone) {
+      VITRINE_CHECK(run_tapped(context, *model, options, edits, input, results));
+      continue;
     }
-    engine::RunRequest request;
-    request.inputs = input.tensors;
-    request.edits = edits;
-    request.taps = options.taps;
-    request.capture_maps = false;
-    request.keep_residuals = false;
-    VITRINE_TRY(const auto done, engine::run_model(*model, request, context.progress()));
-    const json outputs = outputs_json(*model, *done, options.top);
-    json taps = json::object();
-    for (const auto& [name, tensor] : done->taps) taps[name] = tensor.shape();
-    if (options.generate == 0) {
-      envelope.result.push_back({{"outputs", outputs}, {"taps", taps}, {"milliseconds", done->milliseconds}});
-      text += summary(input, *done, outputs);
-    }
-    if (!options.out.empty()) {
-      std::map<std::string, Tensor> tensors = done->outputs;
-      tensors.insert(done->taps.begin(), done->taps.end());
-      tensors.merge(generated);
-      VITRINE_CHECK(write_tensors(options.out, tensors));
-      text += fmt::format("wrote {} tensors to {}\n", tensors.size(), options.out);
-      envelope.result.back()["written"] = options.out;
-    }
+    waiting.push_back(std::move(input));
+    if (waiting.size() < kTogether && &item != &items.back()) continue;
+    VITRINE_CHECK(run_together(context, *model, options, edits, waiting, results));
+    waiting.clear();
   }
-  if (envelope.result.size() == 1) envelope.result = json(envelope.result[0]);
-  envelope.timing_ms = watch.milliseconds();
-  if (context.json) context.print(to_json(envelope));
-  else context.print(text);
+  if (results.envelope.result.size() == 1) results.envelope.result = json(results.envelope.result[0]);
+  results.envelope.timing_ms = watch.milliseconds();
+  if (context.json) context.print(to_json(results.envelope));
+  else context.print(results.text);
   return 0;
 }
 

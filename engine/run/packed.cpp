@@ -1,6 +1,7 @@
 #include "engine/run/packed.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "engine/model/build.h"
 #include "engine/run/plain_tower.h"
@@ -14,14 +15,28 @@ namespace {
 /// Tokens of one row: what a block makes of them stays within the caches that cores share.
 constexpr std::int64_t kTokens = 2048;
 
-bool can_lie_in_a_row(const std::map<std::string, Tensor>& text) {
-  return std::all_of(text.begin(), text.end(), [](const auto& named) {
+using Inputs = std::map<std::string, Tensor>;
+
+/// One text without padding: a mask hides none of its tokens.
+bool can_lie_in_a_row(const Inputs& text) {
+  return text.contains("input_ids") && std::all_of(text.begin(), text.end(), [](const auto& named) {
     const auto& [name, x] = named;
-    return (name == "input_ids" || name == "token_type_ids") && x.dim() == 2 && x.size(0) == 1;
-  }) && text.contains("input_ids");
+    if (x.dim() != 2 || x.size(0) != 1) return false;
+    if (name != "attention_mask") return name == "input_ids" || name == "token_type_ids";
+    const auto mask = x.to_ints();
+    return std::all_of(mask.begin(), mask.end(), [](std::int64_t seen) { return seen == 1; });
+  });
 }
 
-bool have_same_names(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b) { return a.contains("token_type_ids") == b.contains("token_type_ids"); }
+/// The input after the last that goes into one row with `begin`.
+std::size_t end_of_row(const std::vector<Inputs>& inputs, std::size_t begin) {
+  std::size_t end = begin;
+  for (std::int64_t tokens = 0; end < inputs.size() && can_lie_in_a_row(inputs[end]); ++end) {
+    tokens += inputs[end].at("input_ids").size(1);
+    if (end > begin && (tokens > kTokens || inputs[end].contains("token_type_ids") != inputs[begin].contains("token_type_ids"))) break;
+  }
+  return std::max(end, begin + 1);
+}
 
 }  // namespace
 
@@ -40,7 +55,8 @@ RunRequest packed_request(const std::vector<std::map<std::string, Tensor>>& text
   RunRequest request{.capture_maps = false, .keep_residuals = false};
   std::map<std::string, std::vector<Tensor>> rows;
   for (const auto& text : texts) {
-    for (const auto& [name, x] : text) rows[name].push_back(x);
+    for (const auto& [name, x] : text)
+      if (name != "attention_mask") rows[name].push_back(x);
     const std::int64_t tokens = text.at("input_ids").size(1);
     rows["position_ids"].push_back(unsqueeze(arange(tokens), 0));
     request.segments.push_back(tokens);
@@ -49,32 +65,40 @@ RunRequest packed_request(const std::vector<std::map<std::string, Tensor>>& text
   return request;
 }
 
-Result<std::vector<std::map<std::string, Tensor>>> run_packed(const Model& model, const std::vector<std::map<std::string, Tensor>>& texts,
-                                                             const EditList& edits, const Progress& progress) {
+Status run_packed(const Model& model, const std::vector<Inputs>& inputs, const EditList& edits,
+                  const std::function<Status(const PackedText&)>& visit, const Progress& progress) {
   const bool packs = can_pack(model, edits);
-  std::vector<std::map<std::string, Tensor>> all;
-  for (std::size_t begin = 0; begin < texts.size();) {
-    VITRINE_CHECK(progress.step(static_cast<double>(begin) / static_cast<double>(texts.size()), "inputs"));
-    std::size_t end = begin;
-    std::int64_t tokens = 0;
-    while (packs && end < texts.size() && can_lie_in_a_row(texts[end]) && have_same_names(texts[begin], texts[end])) {
-      const std::int64_t more = texts[end].at("input_ids").size(1);
-      if (end > begin && tokens + more > kTokens) break;
-      tokens += more;
-      ++end;
+  for (std::size_t begin = 0; begin < inputs.size();) {
+    VITRINE_CHECK(progress.step(static_cast<double>(begin) / static_cast<double>(inputs.size()), "inputs"));
+    std::size_t end = packs ? end_of_row(inputs, begin) : begin + 1;
+    RunRequest request{.inputs = inputs[begin], .capture_maps = false, .keep_residuals = false};
+    if (end > begin + 1) {
+      VITRINE_TRY(request, guard([&] { return packed_request({inputs.begin() + static_cast<std::ptrdiff_t>(begin), inputs.begin() + static_cast<std::ptrdiff_t>(end)}); }));
+      if (!check_memory(model, request)) {
+        request = {.inputs = inputs[begin], .capture_maps = false, .keep_residuals = false};
+        end = begin + 1;
+      }
     }
-    if (end <= begin + 1) {
-      VITRINE_TRY(const auto run, run_model(model, {.inputs = texts[begin], .edits = edits, .capture_maps = false, .keep_residuals = false}));
-      all.push_back(run->outputs);
-      ++begin;
-      continue;
-    }
-    VITRINE_TRY(RunRequest request, guard([&] { return packed_request({texts.begin() + static_cast<std::ptrdiff_t>(begin), texts.begin() + static_cast<std::ptrdiff_t>(end)}); }));
     request.edits = edits;
-    VITRINE_TRY(const auto run, run_model(model, request));
-    all.insert(all.end(), run->of_segments.begin(), run->of_segments.end());
+    VITRINE_TRY(const auto run, run_model(model, request, progress.silent()));
+    const std::size_t together = end - begin;
+    double tokens = 0;
+    for (const std::int64_t n : request.segments) tokens += static_cast<double>(n);
+    for (std::size_t i = 0; i < together; ++i) {
+      const double share = together == 1 ? 1 : static_cast<double>(request.segments[i]) / tokens;
+      VITRINE_CHECK(visit({begin + i, together, together == 1 ? run->outputs : run->of_segments[i], run->milliseconds * share, run->blocks_computed}));
+    }
     begin = end;
   }
+  return {};
+}
+
+Result<std::vector<Inputs>> run_packed(const Model& model, const std::vector<Inputs>& inputs, const EditList& edits, const Progress& progress) {
+  std::vector<Inputs> all;
+  VITRINE_CHECK(run_packed(model, inputs, edits, [&](const PackedText& text) {
+    all.push_back(text.outputs);
+    return Status{};
+  }, progress));
   return all;
 }
 

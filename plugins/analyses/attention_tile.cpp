@@ -10,24 +10,7 @@ namespace {
 
 constexpr std::int64_t kTileSide = 256;
 
-struct Asked {
-  std::shared_ptr<const MixingMap> map;
-  const TowerInfo* tower;
-  int layer, head, batch;
-};
-
-Result<Asked> asked_map(const AnalysisRequest& request) {
-  VITRINE_TRY(const TowerInfo* tower, tower_of(request));
-  const int layer = request.params["layer"], head = request.params["head"], batch = request.params["batch"];
-  VITRINE_TRY(const MixerInfo* mixer, mixer_of(*tower, layer, request.params["cross"].get<bool>()));
-  VITRINE_TRY(const auto run, request.workspace.with_edits(request.edits, request.progress));
-  VITRINE_TRY(const auto map, map_of(*run, *mixer));
-  if (head < 0 || head >= map->heads()) return fail(ErrorCode::Usage, fmt::format("head {} does not exist; the layer has heads 0 to {}", head, map->heads() - 1));
-  if (batch < 0 || batch >= map->batch()) return fail(ErrorCode::Usage, fmt::format("batch {} does not exist; the input has {}", batch, map->batch()));
-  return Asked{map, tower, layer, head, batch};
-}
-
-Report matrix_of(const Asked& asked, const AnalysisRequest& request, std::int64_t rows, std::int64_t cols, std::vector<float> values) {
+Report matrix_of(const OneHead& asked, const AnalysisRequest& request, std::int64_t rows, std::int64_t cols, std::vector<float> values) {
   Report report;
   report.picture = PictureKind::Matrix;
   report.title = fmt::format("Head {}", head_name(asked.layer, asked.head));
@@ -39,7 +22,7 @@ Report matrix_of(const Asked& asked, const AnalysisRequest& request, std::int64_
 }
 
 Result<Report> tile(const AnalysisRequest& request) {
-  VITRINE_TRY(const Asked asked, asked_map(request));
+  VITRINE_TRY(const OneHead asked, head_of(request));
   const int level = request.params["level"];
   const std::int64_t row = request.params["row"], col = request.params["col"], rows = asked.map->rows(), cols = asked.map->cols();
   if (level < 0 || level > 40) return fail(ErrorCode::Usage, fmt::format("a tile has a level from 0 to 40, not {}", level));
@@ -58,7 +41,7 @@ Result<Report> tile(const AnalysisRequest& request) {
 }
 
 Result<Report> row(const AnalysisRequest& request) {
-  VITRINE_TRY(const Asked asked, asked_map(request));
+  VITRINE_TRY(const OneHead asked, head_of(request));
   const std::int64_t query = request.params["query"];
   if (query < 0 || query >= asked.map->rows()) return fail(ErrorCode::Usage, fmt::format("query {} does not exist; the map has {}", query, asked.map->rows()));
   VITRINE_TRY(const Tensor values, asked.map->tile(asked.batch, asked.head, query, query + 1, 0, asked.map->cols()));
@@ -67,20 +50,13 @@ Result<Report> row(const AnalysisRequest& request) {
   return report;
 }
 
-std::vector<ParamInfo> params(std::vector<ParamInfo> more) {
-  std::vector<ParamInfo> list{tower_param(), int_param("layer", 0, "layer, from 0"), int_param("head", 0, "head, from 0"),
-                              bool_param("cross", false, "cross attention instead of self attention"), int_param("batch", 0, "which item of a batch")};
-  list.insert(list.end(), more.begin(), more.end());
-  return list;
-}
-
 }  // namespace
 
 void register_attention_tile(PluginRegistrar& registrar) {
   registrar.add(make_analysis({"attention_tile", "Part of a map", "One tile of 256 x 256 cells of a head's map at a level of its pyramid, exactly.", "",
-                               params({int_param("level", 0, "each cell is the largest of 2^level x 2^level"), int_param("row", 0, "row of tiles, from 0"),
+                               head_params({int_param("level", 0, "each cell is the largest of 2^level x 2^level"), int_param("row", 0, "row of tiles, from 0"),
                                        int_param("col", 0, "column of tiles, from 0"), bool_param("sampled", false, "one cell of each block instead of the largest")})}, tile));
-  registrar.add(make_analysis({"attention_row", "One row of a map", "What one query takes from every key.", "", params({int_param("query", 0, "query, from 0")})}, row));
+  registrar.add(make_analysis({"attention_row", "One row of a map", "What one query takes from every key.", "", head_params({int_param("query", 0, "query, from 0")})}, row));
 }
 
 }  // namespace vitrine::plugins

@@ -80,6 +80,24 @@ Result<std::shared_ptr<const MixingMap>> map_of(const Run& run, const MixerInfo&
   return it->second;
 }
 
+Result<OneHead> head_of(const AnalysisRequest& request) {
+  VITRINE_TRY(const TowerInfo* tower, tower_of(request));
+  const int layer = request.params["layer"], head = request.params["head"], batch = request.params["batch"];
+  VITRINE_TRY(const MixerInfo* mixer, mixer_of(*tower, layer, request.params["cross"].get<bool>()));
+  VITRINE_TRY(const auto run, request.workspace.with_edits(request.edits, request.progress));
+  VITRINE_TRY(const auto map, map_of(*run, *mixer));
+  if (head < 0 || head >= map->heads()) return fail(ErrorCode::Usage, fmt::format("head {} does not exist; the layer has heads 0 to {}", head, map->heads() - 1));
+  if (batch < 0 || batch >= map->batch()) return fail(ErrorCode::Usage, fmt::format("batch {} does not exist; the input has {}", batch, map->batch()));
+  return OneHead{map, tower, layer, head, batch};
+}
+
+std::vector<ParamInfo> head_params(std::vector<ParamInfo> more) {
+  std::vector<ParamInfo> list{tower_param(), int_param("layer", 0, "layer, from 0"), int_param("head", 0, "head, from 0"),
+                              bool_param("cross", false, "cross attention instead of self attention"), int_param("batch", 0, "which item of a batch")};
+  list.insert(list.end(), more.begin(), more.end());
+  return list;
+}
+
 Result<std::vector<float>> whole_map(const MixingMap& map, int batch, int head) {
   if (map.rows() > 4096 || map.cols() > 4096)
     return fail(ErrorCode::DoesNotFit, fmt::format("a whole map of {} x {} cells is too large to hold at once; ask for tiles", map.rows(), map.cols()));

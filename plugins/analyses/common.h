@@ -34,6 +34,17 @@ using namespace vitrine::engine;   // NOLINT: systems speak the engine's languag
 [[nodiscard]] Result<const MixerInfo*> mixer_of(const TowerInfo& tower, int layer, bool cross);
 /// The mixing map of a mixer in a run. @error Unsupported if the mixer has none
 [[nodiscard]] Result<std::shared_ptr<const MixingMap>> map_of(const Run& run, const MixerInfo& mixer);
+/// One head of one layer that an analysis of `head_params` is asked about, and its map with the edits in force.
+struct OneHead {
+  std::shared_ptr<const MixingMap> map;
+  const TowerInfo* tower;
+  int layer, head, batch;
+};
+/// @error Usage with what exists; Unsupported if the mixer has no map
+[[nodiscard]] Result<OneHead> head_of(const AnalysisRequest& request);
+/// Parameters "tower", "layer", "head", "cross", "batch", and more.
+[[nodiscard]] std::vector<ParamInfo> head_params(std::vector<ParamInfo> more);
+
 /// One head's whole map [row, col]; head -1: mean over heads. @error DoesNotFit above 4096 x 4096 cells
 [[nodiscard]] Result<std::vector<float>> whole_map(const MixingMap& map, int batch, int head);
 

@@ -30,9 +30,10 @@ class EachSystem : public ShownCommand, public testing::WithParamInterface<Row> 
 
 TEST_P(EachSystem, IsShownByItsCommand) { run(GetParam()[3]); }
 
+/// Those that work on what comes with the product; MODEL and PICTURE stand for a user's own.
 std::vector<Row> working() {
   std::vector<Row> rows = read_rows(kSystemsFile);
-  std::erase_if(rows, [](const Row& row) { return row[2] != "works"; });
+  std::erase_if(rows, [](const Row& row) { return row[2] != "works" || row[3].find(" MODEL ") != std::string::npos; });
   return rows;
 }
 

@@ -1,6 +1,9 @@
 #include "engine/mixers/attention_forward.h"
 
+#include <sys/resource.h>
+
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -137,6 +140,27 @@ TEST(AttentionForwardTerms, Bfloat16IsComputedWide) {
   EXPECT_EQ(narrow.z.dtype(), DType::BF16);
   EXPECT_LT(max_abs(to(narrow.z, DType::F32) - wide.z), 0.02);
   EXPECT_EQ(max_abs(narrow.lse - wide.lse), 0);
+}
+
+std::int64_t peak_bytes() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return std::int64_t{usage.ru_maxrss} * 1024;
+}
+
+TEST(AttentionForwardMemory, NeverHoldsThePattern) {
+  constexpr std::int64_t kTokens = 16384;   // whose pattern takes 1.07 GB
+  const Tensor q = randn({1, 1, kTokens, 16}, 1), k = randn({1, 1, kTokens, 16}, 2), v = randn({1, 1, kTokens, 16}, 3);
+  const std::int64_t before = peak_bytes();
+  const auto got = attention_forward(q, k, v, Tensor(), false, 0.25);
+  const auto map = attention_map({q, k, v, got.lse, got.z, Tensor(), false, 0.25});
+  const auto found = map->statistics(0, 0, {.profile = true, .top_k = 4});
+  const auto picture = map->overview(0, 0, {.row1 = kTokens, .col1 = kTokens, .out_rows = 200, .out_cols = 200});
+  const auto row = map->tile(0, 0, kTokens - 1, kTokens, 0, kTokens);
+  ASSERT_TRUE(found && picture && row);
+  EXPECT_LT(peak_bytes() - before, std::int64_t{64} << 20);
+  EXPECT_NEAR(sum_all(*row).item(), 1, 1e-4);
+  EXPECT_NEAR(std::accumulate(found->received.begin(), found->received.end(), 0.0), static_cast<double>(kTokens), 1e-4 * kTokens);
 }
 
 }  // namespace

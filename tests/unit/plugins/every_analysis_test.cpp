@@ -13,7 +13,7 @@ struct Expectation {
 };
 void PrintTo(const Expectation& e, std::ostream* out) { *out << e.demo; }
 
-const std::set<std::string> kCommon{"attention", "attention_grid", "attention_row", "attention_tile", "head_stats", "head_importance", "importance_scatter", "predictions", "rollout", "trajectories", "model_card", "prune_plan", "pruning_effect"};
+const std::set<std::string> kCommon{"attention", "attention_grid", "attention_row", "attention_statistics", "attention_tile", "head_stats", "head_importance", "importance_scatter", "predictions", "rollout", "trajectories", "model_card", "prune_plan", "pruning_effect"};
 const std::set<std::string> kCodes{"codes", "code_search", "code_contexts", "code_effect", "code_purity"};
 
 std::set<std::string> operator+(std::set<std::string> a, const std::set<std::string>& b) {
@@ -27,8 +27,8 @@ std::vector<Expectation> expectations() {
           {"codebook_fsm", kCommon + kCodes + std::set<std::string>{"induction"}, {"sae_features", "white_box"}},
           {"lm_text", kCommon + std::set<std::string>{"induction", "sae_features"}, kCodes + std::set<std::string>{"white_box"}},
           {"lm_text_codebook", kCommon + kCodes + std::set<std::string>{"induction"}, {"sae_features", "white_box"}},
-          {"mamba_text", {"attention", "attention_grid", "attention_row", "attention_tile", "predictions", "trajectories", "model_card"}, kCodes + std::set<std::string>{"sae_features", "induction", "white_box"}},
-          {"clip_glyphs", {"attention", "attention_grid", "attention_row", "attention_tile", "head_stats", "predictions", "trajectories", "model_card"}, kCodes + std::set<std::string>{"sae_features", "induction", "white_box"}}};
+          {"mamba_text", {"attention", "attention_grid", "attention_row", "attention_statistics", "attention_tile", "predictions", "trajectories", "model_card"}, kCodes + std::set<std::string>{"sae_features", "induction", "white_box"}},
+          {"clip_glyphs", {"attention", "attention_grid", "attention_row", "attention_statistics", "attention_tile", "head_stats", "predictions", "trajectories", "model_card"}, kCodes + std::set<std::string>{"sae_features", "induction", "white_box"}}};
 }
 
 nlohmann::json params_for(const std::string& id) {

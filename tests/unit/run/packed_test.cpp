@@ -51,9 +51,17 @@ TEST_P(Packed, EqualsOneByOne) {
 
 TEST_P(Packed, LeavesTextsWithMasksAlone) {
   const auto model = must_open(GetParam());
-  Texts texts = texts_of(*model, {5, 6, 4, 8});
-  texts[2]["attention_mask"] = ones({1, 4}, DType::I64);
+  Texts texts = texts_of(*model, {5, 6, 4, 8, 3});
+  texts[1]["attention_mask"] = ones({1, 6}, DType::I64);
+  texts[2]["attention_mask"] = Tensor::from_ints(std::vector<std::int64_t>{1, 1, 1, 0}, {1, 4});
   expect_as_alone(*model, texts, {});
+  std::vector<std::size_t> together;
+  ASSERT_TRUE(run_packed(*model, texts, {}, [&](const PackedText& text) {
+    EXPECT_EQ(text.text, together.size());
+    together.push_back(text.together);
+    return Status{};
+  }));
+  EXPECT_EQ(together, can_pack(*model, {}) ? (std::vector<std::size_t>{2, 2, 1, 2, 2}) : std::vector<std::size_t>(5, 1));
   expect_as_alone(*model, texts_of(*model, {5, 6}), {Edit{.site = model->towers()[0].mixers[0].site + ".hook_z", .tokens = {2}}});
 }
 
