@@ -41,13 +41,14 @@ Tensor selection(const Tensor& x, const std::vector<std::string>& axes, const Ed
   return mask.defined() ? greater(mask, 0.5) : mask;
 }
 
+/// One value for all, or as many as the last axes have together, of which there are as few as may be.
 Tensor given_value(const Tensor& x, const Edit& edit) {
   const auto n = static_cast<std::int64_t>(edit.value.size());
   if (n == 1) return to(full({1}, edit.value[0]), x.dtype());
   Shape shape(static_cast<std::size_t>(x.dim()), 1);
-  if (n == x.size(-1)) shape.back() = n;
-  else if (x.dim() >= 2 && n == x.size(-1) * x.size(-2)) { shape[shape.size() - 2] = x.size(-2); shape.back() = x.size(-1); }
-  else throw std::invalid_argument("the edit of '" + edit.site + "' gives " + std::to_string(n) + " values for a last axis of " + std::to_string(x.size(-1)));
+  std::int64_t covered = 1;
+  for (int axis = static_cast<int>(x.dim()) - 1; axis >= 0 && covered < n; --axis) covered *= shape[static_cast<std::size_t>(axis)] = x.size(axis);
+  if (covered != n) throw std::invalid_argument("the edit of '" + edit.site + "' gives " + std::to_string(n) + " values for a last axis of " + std::to_string(x.size(-1)));
   return to(reshape(Tensor::from_floats(edit.value, {n}), shape), x.dtype());
 }
 

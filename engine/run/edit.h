@@ -23,7 +23,7 @@ struct Edit {
   std::vector<std::int64_t> codes;         ///< ForceCode: the codes to force (first k)
   EditOp op = EditOp::Zero;
   double scale = 0;                        ///< Scale
-  std::vector<float> value;                ///< Replace, Add: broadcast over the last axis; Mean: optional given mean
+  std::vector<float> value;                ///< Replace, Add: one, or as many as the last axes have, broadcast over the others; Mean: optional given mean
   int bits = 8;                            ///< Quantise
 
   friend bool operator==(const Edit&, const Edit&) = default;
