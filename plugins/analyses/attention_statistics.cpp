@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -41,11 +42,30 @@ Table table_of(const HeadStatistics& found, const std::vector<std::string>& quer
       const auto key = found.top_key[i * kLargest + k];
       if (key >= 0) most += fmt::format("{}{} {:.3f}", most.empty() ? "" : ", ", keys.empty() ? std::to_string(key) : keys[static_cast<std::size_t>(key)], found.top[i * kLargest + k]);
     }
-    const Cell received = i < found.received.size() && found.rows == found.cols ? Cell(static_cast<double>(found.received[i])) : Cell(std::string());
+    const Cell received = i < found.received.size() && queries == keys ? Cell(static_cast<double>(found.received[i])) : Cell(std::string());
     table.rows.push_back({static_cast<double>(i), queries.empty() ? std::string() : queries[i], static_cast<double>(found.entropy[i]),
                           static_cast<double>(found.distance[i]), received, most});
   }
   return table;
+}
+
+/// A value of every patch, where the patches are.
+std::optional<Array> on_patches(const Array& by_token, const PatchGrid& grid) {
+  const std::int64_t patches = std::int64_t{grid.rows} * grid.cols;
+  if (by_token.shape != std::vector<std::int64_t>{grid.offset + patches}) return std::nullopt;
+  return make_array(by_token.name + " by patch", by_token.unit, {{"row", "", {}}, {"col", "", {}}}, {grid.rows, grid.cols},
+                    std::vector<float>(by_token.values.begin() + grid.offset, by_token.values.end()));
+}
+
+/// How the first array is drawn.
+void choose_picture(Report& report, bool profile) {
+  const Array& shown = report.arrays[0];
+  auto patches = report.grid && !profile ? on_patches(shown, *report.grid) : std::nullopt;
+  if (shown.shape.size() == 2) report.picture = PictureKind::Matrix;
+  else if (profile) report.picture = PictureKind::Bars;
+  else if (patches) report.picture = report.image ? PictureKind::ImageOverlay : PictureKind::Matrix;
+  else report.picture = static_cast<std::int64_t>(report.tokens.size()) == shown.shape[0] ? PictureKind::Tokens : PictureKind::Table;
+  if (patches) report.arrays.insert(report.arrays.begin(), std::move(*patches));
 }
 
 Result<Report> statistics(const AnalysisRequest& request) {
@@ -61,8 +81,8 @@ Result<Report> statistics(const AnalysisRequest& request) {
   VITRINE_TRY(const HeadStatistics found, map.statistics(asked.batch, asked.head, wanted, request.progress));
   report.title = fmt::format("Head {}, query by query", head_name(asked.layer, asked.head));
   const auto queries = token_texts(request.workspace, asked.tower->prefix, map.rows());
-  const bool itself = map.rows() == map.cols();
-  const auto keys = itself ? queries : std::vector<std::string>();
+  const std::string key_tower = request.params["cross"].get<bool>() ? request.workspace.model().spec().towers.at(0).prefix : asked.tower->prefix;
+  const auto keys = token_texts(request.workspace, key_tower, map.cols());
   const auto by_query = [&](const char* name, const char* of, std::vector<float> values) {
     return make_array(name, of, {{"query", "", queries}}, {map.rows()}, std::move(values));
   };
@@ -72,7 +92,7 @@ Result<Report> statistics(const AnalysisRequest& request) {
   const std::string show = request.params["show"];
   std::stable_partition(all.begin(), all.end(), [&](const Array& each) { return each.name == show; });
   report.arrays = std::move(all);
-  report.picture = report.arrays[0].shape.size() == 2 ? PictureKind::Matrix : show == "profile" || report.grid || !itself ? PictureKind::Curves : PictureKind::Tokens;
+  choose_picture(report, show == "profile");
   report.tables = {table_of(found, queries, keys, unit)};
   report.metrics = {{"entropy", mean(found.entropy), "nats", {}}, {"distance", mean(found.distance), unit, {}},
                     {"largest weight", mean(largest(found, 0)), "", {}}, {"mass on first token", mean(found.mass[0]), "", {}}};
