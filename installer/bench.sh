@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# ./installer/bench.sh [--counts] [--keep]: builds tests/bench and runs the tables of the engine, of files, of memory and of the
-# map explorer on a machine that should do nothing else, then counts the instructions of the hot kernels (callgrind, AVX2)
+# ./installer/bench.sh [--counts] [--keep]: builds tests/bench and runs the tables of the engine, of files, of memory, of quantised
+# models and of the map explorer on a machine that should do nothing else, then counts the instructions of the hot kernels (callgrind, AVX2)
 # against tests/bench/instructions.tsv. Exit 1 if a count differs by more than 3 %. Tables also as JSON in build/bench.
 # --counts: only those; --keep: the new counts stay.
 set -euo pipefail
@@ -57,13 +57,14 @@ compare() {
 install_packages
 install_wheels
 targets=(hot_kernels)
-[ -n "$counts_only" ] || targets+=(bench_engine bench_files bench_memory bench_explorer)
+[ -n "$counts_only" ] || targets+=(bench_engine bench_files bench_memory bench_quantised bench_explorer)
 timed "Build" build_benches "${targets[@]}" >&2
 if [ -z "$counts_only" ]; then
   export OMP_WAIT_POLICY=passive
   "$build_dir/bin/bench_engine" --benchmark_out="$build_dir/engine.json"
   "$build_dir/bin/bench_files" --benchmark_out="$build_dir/files.json"
   "$build_dir/bin/bench_memory" --benchmark_out="$build_dir/memory.json"
+  "$build_dir/bin/bench_quantised" --benchmark_out="$build_dir/quantised.json"
   xvfb-run -a -s "-screen 0 1920x1080x24" "$build_dir/bin/bench_explorer" --benchmark_out="$build_dir/explorer.json"
 fi
 count_all

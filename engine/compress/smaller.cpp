@@ -70,6 +70,7 @@ Result<std::shared_ptr<const Model>> build_smaller(const Model& original, const 
   parts->class_labels = from.class_labels;
   parts->dtype = from.dtype;
   parts->config = from.config;
+  parts->in_file = from.in_file;
   parts->parameters = smaller.parameters();
   HeldWeights weights(smaller.weights);
   VITRINE_CHECK(build_model(smaller.spec, weights, *parts));

@@ -73,7 +73,8 @@ struct Model::Parts {
   DType dtype = DType::F32;
   bool packs = true;                 ///< linear layers may keep a packed copy of their weights
   std::vector<PackedLinear> linears; ///< all of them; handles, shared with the parts
-  std::shared_ptr<WeightStream> stream;   ///< of the weights that stay in their file; nullptr: all are in memory
+  std::shared_ptr<WeightStream> stream;   ///< of the weights that stay in their file and come part by part; nullptr: there are none
+  bool in_file = false;              ///< passes read the file: it has a stream, or matrices in blocks
   nlohmann::json config;
   bool own_spec = false;             ///< `config` is Vitrine's own file, with the specification in it
   std::map<std::string, Tensor> weights;   ///< every weight by canonical name; handles, shared with the parts

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -16,6 +17,7 @@
 #include "engine/model/config_check.h"
 #include "engine/model/model.h"
 #include "engine/model/weight_map.h"
+#include "engine/tensor/in_blocks.h"
 
 namespace vitrine::engine {
 
@@ -174,7 +176,14 @@ Status find_room(const OpenOptions& options, Model::Parts& parts) {
   const auto list = tensor_list(parts.checkpoint);
   std::int64_t values = 0;
   for (std::size_t i = 0; i < list->size(); ++i) values += list->at(i).numel();
-  const std::int64_t bytes = values * byte_size(options.dtype);
+  const auto held = [&](const TensorEntry& entry) {
+    return block_codec(*parts.checkpoint, entry) ? static_cast<std::int64_t>(entry.bytes) : entry.numel() * byte_size(options.dtype);
+  };
+  std::int64_t bytes = values * byte_size(options.dtype);
+  if (parts.checkpoint->format() == "gguf" && bytes >= kSmall) {
+    bytes = 0;
+    for (const TensorEntry& entry : parts.checkpoint->tensors()) bytes += held(entry);
+  }
   if (options.stream) {
     parts.stream = std::make_shared<WeightStream>();
     return {};
@@ -185,7 +194,7 @@ Status find_room(const OpenOptions& options, Model::Parts& parts) {
   if (bytes + kForPasses <= left) return {};
   std::int64_t needed = WeightStream::kMostResident + WeightStream::kMostScratch;
   for (const TensorEntry& entry : parts.checkpoint->tensors())
-    if (!stream_type(*parts.checkpoint, entry)) needed += entry.numel() * byte_size(options.dtype);
+    if (!stream_type(*parts.checkpoint, entry)) needed += held(entry);
   if (needed > left) {
     const auto gigabytes = [](std::int64_t n) { return static_cast<double>(n) / 1e9; };
     return fail(ErrorCode::DoesNotFit,
@@ -225,6 +234,7 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& model, const 
   if (Status built = build_model(expanded->spec, weights, *parts); !built)
     return options.tensors_alone ? tensors_of(model, *parts, &*expanded, built.error()) : in_file(built.error());
   weights.done();
+  parts->in_file = parts->stream || std::any_of(parts->weights.begin(), parts->weights.end(), [](const auto& item) { return blocks_of(item.second) != nullptr; });
   parts->parameters = weights.parameters();
   if (parts->parameters * byte_size(options.dtype) >= kSmall) malloc_trim(0);   // what was turned or widened lay between what stays
   parts->problems.missing = weights.missing();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <limits>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include "engine/core/free_memory.h"
 #include "engine/io/mapped_checkpoint.h"
 #include "engine/tensor/guard.h"
+#include "engine/tensor/in_blocks.h"
 #include "engine/tensor/ops.h"
 
 namespace vitrine::engine {
@@ -98,6 +100,8 @@ Tensor apply_op(const Tensor& x, const json& op) {
 
 constexpr std::uint64_t kWorthStreaming = 64 << 10;
 constexpr std::uint64_t kWorthAsking = 1 << 20;
+/// Smaller blocks are plain numbers of a few bits. values
+constexpr std::uint32_t kLeastBlock = 32;
 constexpr std::size_t kWholeAtOnce = 4;
 
 std::optional<DType> float_type(std::string_view name) {
@@ -105,6 +109,37 @@ std::optional<DType> float_type(std::string_view name) {
   if (name == "F16" || name == "float16") return DType::F16;
   if (name == "BF16" || name == "bfloat16") return DType::BF16;
   return std::nullopt;
+}
+
+/// The rows of a matrix [rows, width] in the order that rules leave them in; nothing if a rule does more than order or choose rows.
+std::optional<std::vector<std::int32_t>> rows_after(const json& ops, std::int64_t rows, std::int64_t width) {
+  Tensor numbers = arange(rows);   // what the matrix would be without its last axis
+  for (const auto& op : ops) {
+    const auto name = op.at(0).get<std::string>();
+    const int axes = numbers.dim();
+    if (name == "reshape") {
+      auto shape = op.at(1).get<Shape>();
+      std::int64_t known = 1, *open = nullptr;
+      for (auto& size : shape) size < 0 ? void(open = &size) : void(known *= size);
+      if (open && known > 0) *open = rows * width / known;
+      if (shape.size() < 2 || shape.back() != width) return std::nullopt;
+      shape.pop_back();
+      numbers = reshape(numbers, shape);
+    } else if (name == "permute") {
+      auto order = op.at(1).get<std::vector<std::int64_t>>();
+      if (order.empty() || order.back() != axes) return std::nullopt;
+      order.pop_back();
+      numbers = permute(numbers, order);
+    } else if ((name == "slice" || name == "chunk") && op.at(1).get<int>() >= 0 && op.at(1).get<int>() < axes) {
+      numbers = apply_op(numbers, op);
+      rows = numbers.numel();
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (numbers.dim() != 1) return std::nullopt;
+  const auto order = numbers.to_ints();
+  return std::vector<std::int32_t>(order.begin(), order.end());
 }
 
 /// One value seen at every place: a tensor of any shape that takes no memory.
@@ -132,6 +167,19 @@ std::optional<DType> stream_type(const Checkpoint& file, const TensorEntry& entr
   const bool whole = bytes && bytes->size() == static_cast<std::size_t>(entry.numel() * byte_size(*type)) &&
                      reinterpret_cast<std::uintptr_t>(bytes->data()) % static_cast<std::uintptr_t>(byte_size(*type)) == 0;
   return whole ? type : std::nullopt;
+}
+
+const Codec* block_codec(const Checkpoint& file, const TensorEntry& entry) {
+  const auto* mapped = dynamic_cast<const MappedCheckpoint*>(&file);
+  if (!mapped || file.format() != "gguf" || entry.shape.size() != 2 || entry.numel() == 0) return nullptr;
+  const auto& listed = mapped->tensors();
+  if (std::less<>()(&entry, listed.data()) || !std::less<>()(&entry, listed.data() + listed.size())) return nullptr;   // a view of another
+  const TensorSource& source = mapped->source(static_cast<std::size_t>(&entry - listed.data()));
+  const bool whole = source.file && !source.decoded && source.strides.empty() && source.no_values.empty();
+  if (!whole || !source.codec || !source.codec->decode || source.codec->block_values < kLeastBlock) return nullptr;
+  const bool fits = entry.shape[1] % source.codec->block_values == 0 && entry.shape[0] <= std::numeric_limits<std::int32_t>::max() &&
+                    source.codec->bytes_for(static_cast<std::uint64_t>(entry.numel())) == entry.bytes;
+  return fits ? source.codec : nullptr;
 }
 
 const TensorEntry* MappedWeights::entry(const std::string& file_name) const {
@@ -230,6 +278,32 @@ Result<Tensor> MappedWeights::read(const TensorEntry& e, bool keep, bool in_plac
   if (whole_.size() > kWholeAtOnce) whole_.pop_front();
   if (used_.insert(e.name).second) parameters_ += e.numel();
   return t;
+}
+
+/// Undefined where the values have to be unfolded.
+Result<Tensor> MappedWeights::blocks(const Found& found, const Shape& shape) {
+  const TensorEntry& e = *found.entry;
+  const Codec* const codec = read_ == Read::Values ? block_codec(*file_, e) : nullptr;
+  if (!codec) return Tensor();
+  VITRINE_TRY(auto order, guard([&] { return rows_after(found.ops, e.shape[0], e.shape[1]); }, ErrorCode::FileFormat));
+  Shape resolved;
+  if (!order || !same_shape(shape, {static_cast<std::int64_t>(order->size()), e.shape[1]}, resolved) || resolved.size() != 2 || resolved[1] != e.shape[1]) return Tensor();
+  Tensor& known = blocks_[e.name + found.ops.dump()];
+  if (!known.defined()) {
+    VITRINE_TRY(const auto bytes, file_->bytes(e));
+    if (found.ops.empty()) order->clear();
+    VITRINE_TRY(known, guard([&] { return in_blocks(std::make_shared<const BlockMatrix>(*codec, bytes, e.shape[1], std::move(*order), file_), dtype_); }));
+    if (used_.insert(e.name).second) parameters_ += e.numel();
+  }
+  return known;
+}
+
+Result<Tensor> MappedWeights::get_matrix(const std::string& name, const Shape& shape) {
+  if (const auto found = find(name)) {
+    VITRINE_TRY(Tensor t, blocks(*found, shape));
+    if (t.defined()) return t;
+  }
+  return fetch(name, shape, stream_ != nullptr);
 }
 
 Result<Tensor> MappedWeights::fetch(const std::string& name, const Shape& shape, bool in_place) {

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/io/checkpoint.h"
+#include "engine/io/codec.h"
 #include "engine/nn/part.h"
 #include "engine/tensor/streamed.h"
 
@@ -37,7 +38,8 @@ class MappedWeights final : public WeightSource {
   [[nodiscard]] bool has(const std::string& name) const override;
   /// @error also DoesNotFit for what can only be read and is larger than the memory that is free, where weights stream
   [[nodiscard]] Result<Tensor> get(const std::string& name, const Shape& shape) override { return fetch(name, shape, false); }
-  [[nodiscard]] Result<Tensor> get_matrix(const std::string& name, const Shape& shape) override { return fetch(name, shape, stream_ != nullptr); }
+  /// Blocks of a quantised GGUF file stay what they are (`in_blocks`) where rules do no more than order or choose rows.
+  [[nodiscard]] Result<Tensor> get_matrix(const std::string& name, const Shape& shape) override;
 
   /// File tensors that nothing asked for, without those that match one of `ignore` (patterns as in rules).
   [[nodiscard]] std::vector<std::string> unused(const std::vector<std::string>& ignore) const;
@@ -48,6 +50,7 @@ class MappedWeights final : public WeightSource {
   void done() {
     whole_.clear();
     shared_.clear();
+    blocks_.clear();
   }
   /// Name in the file of what a canonical name stands for; empty if the file lacks it.
   [[nodiscard]] std::string source_of(const std::string& name) const;
@@ -59,6 +62,7 @@ class MappedWeights final : public WeightSource {
   [[nodiscard]] std::vector<std::string> wanted_names(const std::string& name) const;
   [[nodiscard]] const TensorEntry* entry(const std::string& file_name) const;
   [[nodiscard]] const TensorEntry* anonymous(const Shape& shape) const;
+  [[nodiscard]] Result<Tensor> blocks(const Found& found, const Shape& shape);
   [[nodiscard]] Result<Tensor> fetch(const std::string& name, const Shape& shape, bool in_place);
   [[nodiscard]] Result<Tensor> read(const TensorEntry& entry, bool keep, bool in_place);
   [[nodiscard]] Result<Tensor> values_of(const TensorEntry& entry);
@@ -71,6 +75,7 @@ class MappedWeights final : public WeightSource {
   std::shared_ptr<WeightStream> stream_;
   std::deque<std::pair<std::string, Tensor>> whole_;   // the last ones that were sliced: what is sliced together is asked for together
   std::map<std::string, Tensor> shared_;     // tied weights are read once
+  std::map<std::string, Tensor> blocks_;     // by name and rules
   std::set<std::string> used_;
   std::vector<std::string> missing_, wrong_shape_;
   std::int64_t parameters_ = 0;
@@ -78,6 +83,9 @@ class MappedWeights final : public WeightSource {
 
 /// The type of a tensor whose values can stay where the file has them: whole matrices of floating-point numbers of a mapped file.
 [[nodiscard]] std::optional<DType> stream_type(const Checkpoint& file, const TensorEntry& entry);
+
+/// How the blocks of a quantised matrix of a GGUF file become numbers; nullptr for other tensors.
+[[nodiscard]] const Codec* block_codec(const Checkpoint& file, const TensorEntry& entry);
 
 /// The weights of a MODEL by their canonical names; read one by one as they are asked for, in float32.
 /// @error as `open_model`, for what is needed to know the names

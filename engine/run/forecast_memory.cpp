@@ -8,6 +8,7 @@
 #include "engine/core/free_memory.h"
 #include "engine/model/build.h"
 #include "engine/nn/basics.h"
+#include "engine/tensor/in_blocks.h"
 #include "engine/tensor/memory_pool.h"
 
 namespace vitrine::engine {
@@ -89,6 +90,23 @@ std::int64_t rows_of(const Model& model, const RunRequest& request) {
   return rows;
 }
 
+/// What the blocks of quantised matrices take, in the file's pages or unfolded. Matrices of one tensor share its blocks.
+struct InBlocks {
+  std::int64_t stored = 0, unfolded = 0;
+};
+
+InBlocks in_blocks_of(const Model& model) {
+  InBlocks bytes;
+  std::set<const void*> matrices, blocks;
+  for (const auto& [name, t] : model.parts().weights) {
+    const BlockMatrix* const matrix = blocks_of(t);
+    if (!matrix || !matrices.insert(matrix).second) continue;
+    bytes.unfolded += t.bytes();
+    if (blocks.insert(matrix->blocks().data()).second) bytes.stored += static_cast<std::int64_t>(matrix->blocks().size());
+  }
+  return bytes;
+}
+
 /// Pages of streamed weights, and what is made of a part of them for a product.
 std::int64_t streaming_bytes(const Model& model, const RunRequest& request) {
   const Model::Parts& parts = model.parts();
@@ -155,7 +173,8 @@ Forecast forecast_memory(const Model& model, const RunRequest& request) {
   const Model::Parts& parts = model.parts();
   std::set<const void*> seen;
   for (const auto& [name, t] : parts.weights)
-    if (!is_streamed(t) && seen.insert(t.data_id()).second) f.weights_bytes += t.bytes();
+    if (!is_streamed(t) && !blocks_of(t) && seen.insert(t.data_id()).second) f.weights_bytes += t.bytes();
+  f.weights_bytes += in_blocks_of(model).stored;
   for (const PackedLinear& linear : parts.linears)
     if (linear.packed() || packs(model, request)) f.packed_bytes += linear.packed_bytes();
   if (parts.stream) f.streamed_bytes = parts.stream->bytes();
@@ -168,7 +187,8 @@ std::int64_t forecast_growth(const Model& model, const RunRequest& request) {
   std::int64_t growth = forecast_activations(model, request);
   for (const PackedLinear& linear : model.parts().linears)
     if (!linear.packed() && packs(model, request)) growth += linear.packed_bytes();
-  if (request.differentiable && model.parts().stream) return growth + model.parts().stream->bytes();   // gradients keep what they went through
+  if (request.differentiable) growth += in_blocks_of(model).unfolded;   // gradients keep what they went through
+  if (request.differentiable && model.parts().stream) return growth + model.parts().stream->bytes();
   return growth + streaming_bytes(model, request);
 }
 

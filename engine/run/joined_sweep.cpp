@@ -7,6 +7,7 @@
 #include "engine/run/apply_edit.h"
 #include "engine/run/plain_tower.h"
 #include "engine/run/tower_run.h"
+#include "engine/tensor/in_blocks.h"
 #include "engine/tensor/ops.h"
 
 namespace vitrine::engine {
@@ -289,10 +290,11 @@ Tensor JoinedSweep::output_change(const Site& site, const Entry& entry, const Te
   for (const Edit& edit : entry.variant->edits.by_hook.begin()->second)
     for (std::int64_t h = 0; h < n; ++h)
       if (edit.heads.empty() || std::count(edit.heads.begin(), edit.heads.end(), h) || std::count(edit.heads.begin(), edit.heads.end(), h - n)) heads.insert(h);
-  if (2 * static_cast<std::int64_t>(heads.size()) > n) return linear(reshape(dz, {dz.size(0), dz.size(1), n * width}), site.w_out, Tensor());
+  const Tensor w_out = plain(site.w_out);
+  if (2 * static_cast<std::int64_t>(heads.size()) > n) return linear(reshape(dz, {dz.size(0), dz.size(1), n * width}), w_out, Tensor());
   Tensor sum;
   for (const std::int64_t h : heads) {
-    const Tensor part = linear(select(dz, 2, h), slice(site.w_out, 1, h * width, (h + 1) * width), Tensor());
+    const Tensor part = linear(select(dz, 2, h), slice(w_out, 1, h * width, (h + 1) * width), Tensor());
     sum = sum.defined() ? sum + part : part;
   }
   return sum.defined() ? sum : site.y * 0.0;

@@ -12,7 +12,7 @@ StreamedPass::~StreamedPass() {
 }
 
 Status StreamedPass::check() const {
-  if (!model_.parts().stream) return {};
+  if (!model_.parts().in_file) return {};
   std::set<std::string> asked;
   for (const TensorEntry& entry : model_.checkpoint().tensors()) {
     if (entry.numel() == 0 || !asked.insert(entry.file).second) continue;

@@ -6,8 +6,8 @@ namespace vitrine::engine {
 
 class Model;
 
-/// As long as it lives, a pass over a model whose weights may stay in their file (`WeightStream`): their pages leave the process
-/// with it. Costs nothing for other models.
+/// As long as it lives, a pass over a model whose weights may stay in their file (`WeightStream`, `in_blocks`): pages of streamed
+/// ones leave the process with it. Costs nothing for other models.
 class StreamedPass {
  public:
   explicit StreamedPass(const Model& model) : model_(model) {}

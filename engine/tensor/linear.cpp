@@ -11,6 +11,7 @@
 
 #include "engine/tensor/aten.h"
 #include "engine/tensor/guard.h"
+#include "engine/tensor/in_blocks.h"
 #include "engine/tensor/streamed.h"
 
 namespace vitrine::engine {
@@ -151,7 +152,7 @@ bool may_choose(const at::Tensor& x, const at::Tensor& weight) {
 
 PackedLinear::PackedLinear(Tensor weight, Tensor bias, bool packs)
     : weight_(std::move(weight)), bias_(std::move(bias)), streamed_(is_streamed(weight_)) {
-  if (packs && !streamed_) packed_ = std::make_shared<Packed>();
+  if (packs && !streamed_ && !blocks_of(weight_)) packed_ = std::make_shared<Packed>();
 }
 
 std::int64_t PackedLinear::packed_bytes() const { return packed_ && weight_.numel() >= kWorthPacking ? weight_.bytes() : 0; }
@@ -192,8 +193,13 @@ Tensor PackedLinear::part_by_part(const Tensor& x, Epilogue epilogue) const {
 
 Tensor PackedLinear::operator()(const Tensor& x) const { return then(x, Epilogue::None); }
 
+bool PackedLinear::goes_by_blocks(const Tensor& x) const {
+  return blocks_of(weight_) && raw(x).device().is_cpu() && rows_of(raw(x)) > 0 && !at::GradMode::is_enabled();
+}
+
 /// nullptr where the layer goes another way for this input.
 const Bf16Panels* PackedLinear::panels_for(const Tensor& x_) const {
+  if (blocks_of(weight_)) return nullptr;
   const at::Tensor x = raw(x_), weight = raw(weight_), bias = raw(bias_);
   const bool fits = x.scalar_type() == at::kBFloat16 && weight.scalar_type() == at::kBFloat16 && weight.dim() == 2 && x.size(-1) == weight.size(1) &&
                     (!bias.defined() || bias.scalar_type() == at::kBFloat16) && Bf16Panels::available(weight.size(1));
@@ -206,6 +212,7 @@ const Bf16Panels* PackedLinear::panels_for(const Tensor& x_) const {
 }
 
 Tensor PackedLinear::then(const Tensor& x, Epilogue epilogue) const {
+  if (goes_by_blocks(x)) return activated(together(std::array{this}, x)[0], epilogue);
   const at::Tensor in = raw(x);
   if (streamed_ && rows_of(in) > 0 && !at::GradMode::is_enabled()) return part_by_part(x, epilogue);
   if (const Bf16Panels* const panels = panels_for(x)) return shaped(run_panels({&panels, 1}, flat(in), epilogue)[0], in);
@@ -221,6 +228,14 @@ Tensor PackedLinear::then(const Tensor& x, Epilogue epilogue) const {
 }
 
 std::vector<Tensor> PackedLinear::together(std::span<const PackedLinear* const> layers, const Tensor& x) {
+  if (std::all_of(layers.begin(), layers.end(), [&](const PackedLinear* layer) { return layer->goes_by_blocks(x); })) {
+    std::vector<const BlockMatrix*> matrices;
+    for (const PackedLinear* layer : layers) matrices.push_back(blocks_of(layer->weight_));
+    std::vector<Tensor> out = multiply_in_blocks(matrices, x);
+    for (std::size_t i = 0; i < layers.size(); ++i)
+      if (layers[i]->bias_.defined()) raw(out[i]).add_(raw(layers[i]->bias_));
+    return out;
+  }
   std::vector<const Bf16Panels*> panels;
   for (const PackedLinear* layer : layers) panels.push_back(layer->panels_for(x));
   std::vector<Tensor> out;

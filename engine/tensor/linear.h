@@ -13,7 +13,8 @@ namespace vitrine::engine {
 ///
 /// Three paths exist: the plain operator (MKL for float32), oneDNN with the weight packed once and, for bfloat16, our own panels.
 /// Which is quickest depends on processor, type and number of rows; it is asked once per shape class when first needed.
-/// A weight that stays in its file (`streamed.h`) is taken part by part, and no part of it is kept.
+/// A weight that stays in its file (`streamed.h`) is taken part by part, and no part of it is kept. One in blocks (`in_blocks.h`) is
+/// multiplied as it is.
 class PackedLinear {
  public:
   PackedLinear() = default;
@@ -39,6 +40,7 @@ class PackedLinear {
  private:
   struct Packed;
   [[nodiscard]] Tensor part_by_part(const Tensor& x, Epilogue epilogue) const;
+  [[nodiscard]] bool goes_by_blocks(const Tensor& x) const;
   [[nodiscard]] const Bf16Panels* panels_for(const Tensor& x) const;
   Tensor weight_, bias_;
   bool streamed_ = false;

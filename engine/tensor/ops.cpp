@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "engine/tensor/aten.h"
+#include "engine/tensor/in_blocks.h"
 
 namespace vitrine::engine {
 
@@ -140,7 +141,9 @@ Tensor logical_and(const Tensor& a, const Tensor& b) { return wrap(at::logical_a
 Tensor logical_or(const Tensor& a, const Tensor& b) { return wrap(at::logical_or(raw(a), raw(b))); }
 Tensor logical_not(const Tensor& a) { return wrap(at::logical_not(raw(a))); }
 
-Tensor embedding(const Tensor& table, const Tensor& ids) { return wrap(at::embedding(raw(table), raw(ids))); }
+Tensor embedding(const Tensor& table, const Tensor& ids) {
+  return blocks_of(table) ? rows_in_blocks(table, ids) : wrap(at::embedding(raw(table), raw(ids)));
+}
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2d& how) {
   return wrap(at::conv2d(raw(x), raw(weight), maybe(bias), how.stride, how.padding, how.dilation, how.groups));
 }

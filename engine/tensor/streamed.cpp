@@ -243,7 +243,7 @@ std::int64_t WeightStream::bytes() const {
 
 void WeightStream::rest() { state_->give_all_back(); }
 
-bool is_streamed(const Tensor& x) { return context_of(raw(x)) != nullptr; }
+bool is_streamed(const Tensor& x) { return x.defined() && context_of(x.box()->value) != nullptr; }
 
 void for_each_part(const Tensor& matrix, const std::function<void(const Tensor&, int, std::int64_t, std::int64_t)>& f) {
   const at::Tensor whole = raw(matrix);

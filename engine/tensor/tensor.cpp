@@ -45,18 +45,18 @@ DType Tensor::dtype() const { return from_scalar_type(box_->value.scalar_type())
 bool Tensor::on_cpu() const { return box_->value.device().is_cpu(); }
 
 std::vector<float> Tensor::to_floats() const {
-  const at::Tensor host = box_->value.detach().to(at::kCPU, at::kFloat).contiguous();
+  const at::Tensor host = raw(*this).detach().to(at::kCPU, at::kFloat).contiguous();
   const float* data = host.const_data_ptr<float>();
   return {data, data + host.numel()};
 }
 
 std::vector<std::int64_t> Tensor::to_ints() const {
-  const at::Tensor host = box_->value.detach().to(at::kCPU, at::kLong).contiguous();
+  const at::Tensor host = raw(*this).detach().to(at::kCPU, at::kLong).contiguous();
   const std::int64_t* data = host.const_data_ptr<std::int64_t>();
   return {data, data + host.numel()};
 }
 
-double Tensor::item() const { return box_->value.to(at::kDouble).item<double>(); }
+double Tensor::item() const { return raw(*this).to(at::kDouble).item<double>(); }
 
 Tensor Tensor::from_floats(std::span<const float> values, const Shape& shape) {
   at::Tensor t = at::empty(shape, at::kFloat);
@@ -81,7 +81,7 @@ float* Tensor::data_f32() const {
   return const_cast<float*>(t.const_data_ptr<float>());
 }
 
-const void* Tensor::data_id() const { return box_->value.const_data_ptr(); }
+const void* Tensor::data_id() const { return box_->blocks ? static_cast<const void*>(box_->blocks.get()) : box_->value.const_data_ptr(); }
 
 std::string shape_text(const Shape& shape) {
   std::string text = "[";

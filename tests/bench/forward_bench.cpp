@@ -10,6 +10,7 @@
 #include "engine/tensor/memory_pool.h"
 #include "tests/bench/forward_models.h"
 #include "tests/bench/pairs.h"
+#include "tests/bench/peaks.h"
 
 namespace {
 

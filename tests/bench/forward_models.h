@@ -74,7 +74,5 @@ class LibtorchModel {
   at::Tensor head_, head_bias_;
 };
 
-/// Float32 operations a second of all threads in fused multiply-adds that never leave the registers.
-[[nodiscard]] double measured_fma_peak();
 
 }  // namespace vitrine::bench

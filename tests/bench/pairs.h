@@ -44,22 +44,18 @@ inline std::pair<double, double> median_interval(std::vector<double> v) {
   return {v[low], v[n - 1 - low]};
 }
 
-/// Runs a pair once a benchmark iteration, after one unmeasured turn of each. Counters: ms of both, median ratio and its
-/// interval, and whether the floor holds for the median.
-inline void run_pair(benchmark::State& state, const Pair& pair) {
-  const auto timed = [&](const std::function<void()>& f) {
-    if (pair.before) pair.before();
-    return seconds(f);
-  };
-  timed(pair.peer);
-  timed(pair.ours);
+/// Runs two ways, which say how many seconds they took, once a benchmark iteration, after one unmeasured turn of each. Counters: ms of
+/// both, median ratio and its interval.
+inline void run_turns(benchmark::State& state, const std::function<double()>& peer_seconds, const std::function<double()>& our_seconds) {
+  peer_seconds();
+  our_seconds();
   std::vector<double> peer, ours, ratio;
   bool first = true;
   for (auto _ : state) {
     // Who goes first alternates, so that neither always finds the other's data in the caches.
-    if (first) peer.push_back(timed(pair.peer));
-    ours.push_back(timed(pair.ours));
-    if (!first) peer.push_back(timed(pair.peer));
+    if (first) peer.push_back(peer_seconds());
+    ours.push_back(our_seconds());
+    if (!first) peer.push_back(peer_seconds());
     first = !first;
     ratio.push_back(peer.back() / ours.back());
     state.SetIterationTime(ours.back());
@@ -70,6 +66,15 @@ inline void run_pair(benchmark::State& state, const Pair& pair) {
   state.counters["ratio"] = median(ratio);
   state.counters["low"] = low;
   state.counters["high"] = high;
+}
+
+/// The same of a pair that is timed from outside, with what is asked of it.
+inline void run_pair(benchmark::State& state, const Pair& pair) {
+  const auto timed = [&](const std::function<void()>& f) {
+    if (pair.before) pair.before();
+    return seconds(f);
+  };
+  run_turns(state, [&] { return timed(pair.peer); }, [&] { return timed(pair.ours); });
   if (pair.floor > 0) state.counters["floor"] = pair.floor;
   if (pair.goal > 0) state.counters["goal"] = pair.goal;
 }

@@ -1,13 +1,18 @@
 #include <immintrin.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 
 #include "engine/tensor/guard.h"
 #include "engine/tensor/parallel.h"
-#include "tests/bench/forward_models.h"
+#include "tests/bench/peaks.h"
 
 namespace vitrine::bench {
 
@@ -53,6 +58,26 @@ double measured_fma_peak() {
     double total = 0;
     for (const double flops : done) total += flops;
     best = std::max(best, total / seconds);
+  }
+  return best;
+}
+
+double measured_read_bandwidth() {
+  constexpr std::size_t kBytes = std::size_t{512} << 20, kPiece = std::size_t{1} << 20, kHugePage = std::size_t{2} << 20;
+  const std::unique_ptr<char, decltype(&std::free)> memory(static_cast<char*>(std::aligned_alloc(kHugePage, kBytes)), &std::free);
+  madvise(memory.get(), kBytes, MADV_HUGEPAGE);
+  std::memset(memory.get(), 1, kBytes);
+  double best = 0;
+  for (int turn = 0; turn < 7; ++turn) {
+    const auto start = std::chrono::steady_clock::now();
+    engine::parallel_for(kBytes / kPiece, 1, [&](std::int64_t begin, std::int64_t end) {
+      std::uint64_t sum[16] = {};   // chains that do not wait for each other
+      const auto* at = reinterpret_cast<const std::uint64_t*>(memory.get() + begin * static_cast<std::int64_t>(kPiece));
+      for (const auto* last = at + (end - begin) * static_cast<std::int64_t>(kPiece / sizeof *at); at < last; at += 16)
+        for (int i = 0; i < 16; ++i) sum[i] += at[i];
+      benchmark::DoNotOptimize(sum);
+    });
+    best = std::max(best, static_cast<double>(kBytes) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   return best;
 }
