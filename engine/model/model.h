@@ -58,6 +58,9 @@ struct OpenOptions {
   bool tensors_alone = false;
   /// Matrices stay in their file and are read layer by layer, even where memory would hold them.
   bool stream = false;
+  /// Pixels a side of a patch, for vision transformers whose patches are a convolution: its kernel and its grid of positions are
+  /// resized (`resized_patches`); 0: as the file says.
+  int patch = 0;
   /// The weights, where they have been opened already; else they are.
   std::shared_ptr<const Checkpoint> checkpoint = nullptr;
 };

@@ -144,6 +144,23 @@ Result<Expanded> expand(Model::Parts& parts) {
   return expand_architecture(*match.architecture, match.config, *parts.checkpoint);
 }
 
+/// Other patches than those that the weights were made for. @error Unsupported, Usage
+Status resize_patches(ModelSpec& spec, int patch) {
+  bool any = false;
+  for (TowerSpec& tower : spec.towers) {
+    json& params = tower.stem.params;
+    if (tower.stem.part != "patch_embedding" || param_or<std::string>(params, "kind", "conv") != "conv" || tower.staged || !params.contains("patch")) continue;
+    const auto image = param_or(params, "image", std::vector<int>{});
+    if (patch < 1 || image.size() != 2 || patch > std::min(image[0], image[1]))
+      return fail(ErrorCode::Usage, fmt::format("expected patches of 1 pixel to the picture's side, came {}", patch));
+    params["stored_patch"] = params["patch"];
+    params["patch"] = {patch, patch};
+    any = true;
+  }
+  if (!any) return fail(ErrorCode::Unsupported, "patches can be resized where a convolution makes them and their number stays the same from layer to layer; this model has none such");
+  return {};
+}
+
 /// The same weights without a model around them, because of `why`.
 /// @param wanted what was expected of the file; nullptr if nothing is known
 Result<std::shared_ptr<const Model>> tensors_of(const std::string& model, const Model::Parts& failed, const Expanded* wanted,
@@ -227,6 +244,8 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& model, const 
   VITRINE_CHECK(read_config(model, options, *parts));
   auto expanded = expand(*parts);
   if (!expanded) return options.tensors_alone ? tensors_of(model, *parts, nullptr, expanded.error()) : in_file(expanded.error());
+  if (options.patch != 0)
+    if (const Status resized = resize_patches(expanded->spec, options.patch); !resized) return in_file(resized.error());
   VITRINE_CHECK(progress.step(0.1, "reading weights"));
   if (const Status room = find_room(options, *parts); !room)
     return options.tensors_alone ? tensors_of(model, *parts, &*expanded, room.error()) : in_file(room.error());

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <memory>
 
+#include "engine/nn/patch_resize.h"
 #include "engine/nn/stems.h"
 #include "engine/nn/stems_internal.h"
 #include "engine/tensor/ops.h"
@@ -152,7 +153,8 @@ Result<std::unique_ptr<Part>> make_patch_embedding(const nlohmann::json& params,
   VITRINE_TRY(const auto patch, param<std::vector<int>>(params, "patch"));
   VITRINE_TRY(const auto image, param<std::vector<int>>(params, "image"));
   VITRINE_TRY(const int d_model, param<int>(params, "d_model"));
-  if (patch.size() != 2 || image.size() != 2 || patch[0] < 1 || patch[1] < 1)
+  const auto stored = param_or(params, "stored_patch", patch);   // of the kernel in the file, and of the grid of its positions
+  if (patch.size() != 2 || image.size() != 2 || stored.size() != 2 || patch[0] < 1 || patch[1] < 1 || stored[0] < 1 || stored[1] < 1)
     return fail(ErrorCode::FileFormat, "patch_size and image_size must be one or two positive numbers");
   context.d_model = d_model;
   stem->tower = context.tower;
@@ -162,11 +164,12 @@ Result<std::unique_ptr<Part>> make_patch_embedding(const nlohmann::json& params,
   stem->channels = param_or(params, "channels", 3);
   stem->d_model = d_model;
   stem->pad_to_patch = param_or(params, "pad_to_patch", false);
-  stem->grid_rows = image[0] / patch[0];
-  stem->grid_cols = image[1] / patch[1];
+  stem->grid_rows = image[0] / stored[0];
+  stem->grid_cols = image[1] / stored[1];
   const bool bias = param_or(params, "bias", true);
   if (param_or<std::string>(params, "kind", "conv") == "conv") {
-    VITRINE_TRY(stem->conv, context.weight("patch.weight", {d_model, stem->channels, patch[0], patch[1]}));
+    VITRINE_TRY(const Tensor kernel, context.weight("patch.weight", {d_model, stem->channels, stored[0], stored[1]}));
+    stem->conv = resized_patches(kernel, patch[0], patch[1]);
     if (bias) {
       VITRINE_TRY(stem->conv_bias, context.weight("patch.bias", {d_model}));
     }
