@@ -83,7 +83,7 @@ void add_analyse(CLI::App& root, Context& context) {
   command->alias("analyze");
   auto options = std::make_shared<AnalyseOptions>();
   command->add_option("NAME", options->name, "Analysis, as `vitrine list analyses` names it")->required();
-  command->add_option("MODEL", options->model, "A folder, a file or demo:NAME")->required();
+  command->add_option("MODEL", options->model, kModelHelp)->required();
   add_input_options(*command, options->input);
   add_repeated(*command, "--set", options->settings, "A parameter of the analysis")->type_name("k=v");
   command->add_option("--edit", options->edits, "Interventions: JSON, a file, or head:5.1=zero,mlp:3=mean");

@@ -26,7 +26,7 @@ struct RootOptions {
 };
 
 void add_root_options(CLI::App& root, RootOptions& options) {
-  root.add_option("MODEL", options.model, "Model to open: a folder, a file or demo:NAME");
+  root.add_option("MODEL", options.model, fmt::format("Model to open. {}", kModelHelp));
   root.add_option("--session", options.session, "Session file to reopen");
   root.add_option("--screenshot", options.screenshot, "Write a picture of the window to this PNG, then leave");
   root.add_option("--size", options.size, "Size of the window")->type_name("WxH");

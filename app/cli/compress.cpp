@@ -53,7 +53,7 @@ void add_compress(CLI::App& root, Context& context) {
   auto* command = root.add_subcommand("compress", "Make a smaller model: plan, apply, export, reload, compare, time");
   auto options = std::make_shared<CompressOptions>();
   command->add_option("METHOD", options->method, "Compression, as `vitrine list compressions` names it")->required();
-  command->add_option("MODEL", options->model, "A folder, a file or demo:NAME")->required();
+  command->add_option("MODEL", options->model, kModelHelp)->required();
   add_input_options(*command, options->input);
   add_repeated(*command, "--set", options->settings, "A parameter of the method")->type_name("k=v");
   command->add_option("--edit", options->edits, "What is already switched off: JSON, a file, or head:5.1=zero");

@@ -69,7 +69,7 @@ void add_figure(CLI::App& root, Context& context) {
   auto* command = root.add_subcommand("figure", "The same figure as on the screen, as SVG, PDF or PNG");
   auto options = std::make_shared<FigureOptions>();
   command->add_option("VIEW", options->view, "Analysis that is drawn, as `vitrine list views` names it")->required();
-  command->add_option("MODEL", options->model, "A folder, a file or demo:NAME")->required();
+  command->add_option("MODEL", options->model, kModelHelp)->required();
   add_input_options(*command, options->input);
   add_repeated(*command, "--set", options->settings, "A parameter of the analysis or of the drawing")->type_name("k=v");
   command->add_option("--edit", options->edits, "Interventions: JSON, a file, or head:5.1=zero,mlp:3=mean");

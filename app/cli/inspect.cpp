@@ -226,7 +226,7 @@ int inspect_file(Context& context, const InspectOptions& options, const engine::
 /// A folder, a demo or weights whose architecture is known are models; everything else is a file.
 Result<int> inspect(Context& context, const InspectOptions& options) {
   const Stopwatch watch;
-  if (options.path.starts_with("demo:")) {
+  if (const engine::ModelName name = engine::parse_model_name(options.path); name.patch > 0 || name.place.starts_with("demo:")) {
     VITRINE_TRY(const auto model, open_model_of(context, options.path));
     return inspect_model(context, options, *model, watch);
   }

@@ -83,7 +83,7 @@ Result<int> map_command(Context& context, const MapOptions& options) {
 void add_map(CLI::App& root, Context& context) {
   auto* command = root.add_subcommand("map", "The exact tile of one mixing map");
   auto options = std::make_shared<MapOptions>();
-  command->add_option("MODEL", options->model, "A folder, a file or demo:NAME")->required();
+  command->add_option("MODEL", options->model, kModelHelp)->required();
   add_input_options(*command, options->input);
   command->add_option("--layer", options->layer, "Layer of the tower, from 0")->required()->check(CLI::NonNegativeNumber);
   command->add_option("--head", options->head, "Head, or channel group, from 0")->required()->check(CLI::NonNegativeNumber);

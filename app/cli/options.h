@@ -13,6 +13,8 @@
 
 namespace vitrine::app {
 
+inline constexpr const char* kModelHelp = "A folder, a file or demo:NAME; with @patch=N behind it a vision transformer gets patches of N x N pixels";
+
 /// The INPUT options of a command, as given.
 struct InputOptions {
   std::vector<std::string> texts, text_files, images, audios, csvs, tensors, datasets, decoder_texts;

@@ -209,7 +209,7 @@ Result<int> run(Context& context, const RunOptions& options) {
 void add_run(CLI::App& root, Context& context) {
   auto* command = root.add_subcommand("run", "One forward pass, or greedy generation");
   auto options = std::make_shared<RunOptions>();
-  command->add_option("MODEL", options->model, "A folder, a file or demo:NAME")->required();
+  command->add_option("MODEL", options->model, kModelHelp)->required();
   add_input_options(*command, options->input);
   add_repeated(*command, "--tap", options->taps, "Keep the hooks of this name or glob; with --generate also the patterns of its steps")->type_name("GLOB");
   command->add_option("--edit", options->edits, "Interventions: JSON, a file, or head:5.1=zero,mlp:3=mean");

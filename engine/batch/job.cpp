@@ -13,6 +13,7 @@
 #include "engine/core/memory.h"
 #include "engine/io/bytes.h"
 #include "engine/io/json.h"
+#include "engine/model/model.h"
 #include "engine/isolate/readers.h"
 
 namespace vitrine::engine {
@@ -226,7 +227,8 @@ Status add_inputs(const json& entry, const fs::path& folder, const std::string& 
 std::string model_from(const std::string& name, const fs::path& folder) {
   std::error_code failed;
   if (name.starts_with("demo:") || fs::path(name).is_absolute()) return name;
-  return fs::exists(folder / name, failed) ? (folder / name).string() : name;
+  const std::string here = (folder / name).string();
+  return fs::exists(parse_model_name(here).place, failed) ? here : name;
 }
 
 Result<std::vector<JobSection>> sections_of_grid(const json& job, const fs::path& folder) {

@@ -97,7 +97,15 @@ class Model {
   std::shared_ptr<Parts> parts_;
 };
 
-/// Opens a MODEL of the contract: a folder, a file, or `demo:NAME`.
+/// Where a MODEL is, and what its name asks of it besides: "FOLDER@patch=4".
+struct ModelName {
+  std::string place;                 ///< a folder, a file, or `demo:NAME`
+  int patch = 0;                     ///< see `OpenOptions`
+};
+/// What exists under the whole name is that, whatever it is called.
+[[nodiscard]] ModelName parse_model_name(const std::string& model);
+
+/// Opens a MODEL of the contract: a folder, a file, or `demo:NAME`; `@patch=N` behind it is `OpenOptions::patch`.
 ///
 /// Weights that would not fit into `free_memory()` stay in their mapped file and are read layer by layer (`WeightStream`).
 /// @error one sentence: what was expected, what came; DoesNotFit with what is missing where not even that is enough

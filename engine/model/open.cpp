@@ -104,10 +104,19 @@ void open_companions(const fs::path& path, Model::Parts& parts) {
 
 std::string name_of(const std::string& model, const fs::path& path, const json& config) {
   if (model.starts_with("demo:")) return model;
-  if (config.is_object() && config.value("name", json()).is_string()) return config["name"].get<std::string>();
+  const int patch = parse_model_name(model).patch;
+  const std::string with = patch > 0 ? fmt::format("@patch={}", patch) : "";
+  if (config.is_object() && config.value("name", json()).is_string()) return config["name"].get<std::string>() + with;
   fs::path p = path;
   if (p.filename().empty()) p = p.parent_path();
-  return fs::is_directory(p) ? p.filename().string() : p.stem().string();
+  return (fs::is_directory(p) ? p.filename().string() : p.stem().string()) + with;
+}
+
+/// The folder or file of a name. @error FileMissing for a demo that there is not
+Result<fs::path> place_of(const std::string& model) {
+  const std::string place = parse_model_name(model).place;
+  if (place.starts_with("demo:")) return demo_folder(place.substr(5));
+  return fs::path(place);
 }
 
 /// The configuration that lies beside the weights, checked. @error one that is broken: it is not guessed around
@@ -224,11 +233,19 @@ Status find_room(const OpenOptions& options, Model::Parts& parts) {
 
 }  // namespace
 
+ModelName parse_model_name(const std::string& model) {
+  constexpr std::string_view kPatch = "@patch=";
+  const std::size_t at = model.rfind(kPatch);
+  std::error_code ignored;
+  if (at == std::string::npos || fs::exists(model, ignored)) return {model};
+  const std::string digits = model.substr(at + kPatch.size());
+  if (digits.empty() || digits.size() > 5 || digits.find_first_not_of("0123456789") != std::string::npos || digits[0] == '0') return {model};
+  return {model.substr(0, at), std::stoi(digits)};
+}
+
 Result<std::shared_ptr<const Model>> open_model(const std::string& model, const OpenOptions& options, const Progress& progress) {
-  fs::path path = model;
-  if (model.starts_with("demo:")) {
-    VITRINE_TRY(path, demo_folder(model.substr(5)));
-  }
+  VITRINE_TRY(const fs::path path, place_of(model));
+  const int patch = options.patch != 0 ? options.patch : parse_model_name(model).patch;
   auto in_file = [&](Error e) {
     if (e.file.empty()) e.file = model;
     return fail(std::move(e));
@@ -244,8 +261,8 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& model, const 
   VITRINE_CHECK(read_config(model, options, *parts));
   auto expanded = expand(*parts);
   if (!expanded) return options.tensors_alone ? tensors_of(model, *parts, nullptr, expanded.error()) : in_file(expanded.error());
-  if (options.patch != 0)
-    if (const Status resized = resize_patches(expanded->spec, options.patch); !resized) return in_file(resized.error());
+  if (patch != 0)
+    if (const Status resized = resize_patches(expanded->spec, patch); !resized) return in_file(resized.error());
   VITRINE_CHECK(progress.step(0.1, "reading weights"));
   if (const Status room = find_room(options, *parts); !room)
     return options.tensors_alone ? tensors_of(model, *parts, &*expanded, room.error()) : in_file(room.error());
@@ -274,10 +291,7 @@ Result<std::shared_ptr<const Model>> tensors_alone(const std::string& model, std
 
 Result<std::unique_ptr<MappedWeights>> open_weights(const std::string& model) {
   Model::Parts parts;
-  parts.path = model;
-  if (model.starts_with("demo:")) {
-    VITRINE_TRY(parts.path, demo_folder(model.substr(5)));
-  }
+  VITRINE_TRY(parts.path, place_of(model));
   VITRINE_TRY(parts.checkpoint, isolate::open_checkpoint(parts.path));
   VITRINE_CHECK(read_config(model, {}, parts));
   VITRINE_TRY(const Expanded expanded, expand(parts));

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/model/build.h"
+#include "engine/run/workspace.h"
 #include "tests/unit/engine_fixture.h"
 
 namespace vitrine::engine {
@@ -90,6 +91,30 @@ TEST(OpenModel, SaysWhatItExpectedOfAnUnknownArchitecture) {
   const auto demo = open_model("demo:nothing");
   ASSERT_FALSE(demo);
   EXPECT_NE(demo.error().message.find("vit_digits"), std::string::npos);
+}
+
+TEST(OpenModel, ResizesPatchesWhereItsNameAsksForIt) {
+  InputItem item;
+  item.image = resources_folder() / "samples" / "digit_3.png";
+  for (const auto& [name, tokens] : {std::pair{"demo:vit_digits", 65}, {"demo:vit_digits@patch=4", 65}, {"demo:vit_digits@patch=2", 257}, {"demo:vit_digits@patch=5", 37}}) {
+    Workspace workspace(must_open(name));
+    ASSERT_TRUE(workspace.set_input(item));
+    const auto run = workspace.base();
+    ASSERT_TRUE(run) << sentence(run.error());
+    EXPECT_EQ((*run)->maps.begin()->second->rows(), tokens) << name;
+    EXPECT_EQ(workspace.model().name(), name);
+  }
+}
+
+TEST(OpenModel, RefusesPatchesThatCannotBe) {
+  const auto refused = [](const char* name) {
+    const auto opened = open_model(name);
+    return opened ? std::string() : opened.error().message;
+  };
+  EXPECT_NE(refused("demo:lm_text@patch=2").find("this model has none such"), std::string::npos);
+  EXPECT_NE(refused("demo:vit_digits@patch=33").find("1 pixel to the picture's side"), std::string::npos);
+  for (const char* name : {"demo:vit_digits@patch=0", "demo:vit_digits@patch=-1", "demo:vit_digits@patch=", "demo:vit_digits@patch=2x"})
+    EXPECT_NE(refused(name).find("vit_digits"), std::string::npos) << name;
 }
 
 }  // namespace
