@@ -71,6 +71,33 @@ Tensor quantised(const Tensor& x, int bits) {
   return floor(x / scale + 0.5) * scale;
 }
 
+/// A number in [0, 1) for each (seed, head, query, key), the same on every machine (splitmix64).
+double draw(std::uint64_t seed, std::int64_t head, std::int64_t query, std::int64_t key) {
+  std::uint64_t z = seed;
+  for (const std::int64_t part : {head, query, key}) {
+    z += 0x9e3779b97f4a7c15ULL + static_cast<std::uint64_t>(part);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    z ^= z >> 31;
+  }
+  return static_cast<double>(z >> 11) * 0x1p-53;
+}
+
+/// Each query sees a random share of the keys, and always its own.
+/// @source Hussain et al. 2023 (stochastically subsampled attention), arXiv:2306.01705
+Tensor subsampled(const Tensor& x, const std::vector<std::string>& axes, const Edit& edit) {
+  if (axes != std::vector<std::string>{"batch", "head", "query", "key"}) throw std::invalid_argument("only a pattern can be subsampled, not '" + edit.site + "'");
+  if (!(edit.scale > 0 && edit.scale <= 1)) throw std::invalid_argument("subsample keeps a share above 0 and of at most 1, came " + std::to_string(edit.scale));
+  const std::int64_t heads = x.size(1), rows = x.size(2), cols = x.size(3);
+  std::vector<float> kept(static_cast<std::size_t>(heads * rows * cols));
+  std::size_t at = 0;
+  for (std::int64_t head = 0; head < heads; ++head)
+    for (std::int64_t query = cols - rows; query < cols; ++query)
+      for (std::int64_t key = 0; key < cols; ++key) kept[at++] = key == query || draw(edit.seed, head, query, key) < edit.scale ? 1 : 0;
+  const Tensor left = x * to(Tensor::from_floats(kept, {1, heads, rows, cols}), x.dtype());
+  return left / clamp(sum(left, {3}, true), 1e-30, 1e30);
+}
+
 }  // namespace
 
 Tensor apply_edit(const Tensor& x, const std::vector<std::string>& axes, const Edit& edit) {
@@ -90,6 +117,7 @@ Tensor apply_edit(const Tensor& x, const std::vector<std::string>& axes, const E
     case EditOp::Replace: changed = given_value(x, edit); break;
     case EditOp::Add: changed = x + given_value(x, edit); break;
     case EditOp::Quantise: changed = quantised(x, edit.bits); break;
+    case EditOp::Subsample: changed = subsampled(x, axes, edit); break;
     case EditOp::ForceCode: return force_codes(x, mask, edit);
   }
   if (changed.shape() != x.shape()) changed = expand(changed, x.shape());

@@ -16,11 +16,12 @@ namespace {
 
 constexpr std::pair<const char*, EditOp> kOps[] = {
     {"zero", EditOp::Zero}, {"mean", EditOp::Mean}, {"resample", EditOp::Resample}, {"scale", EditOp::Scale}, {"replace", EditOp::Replace},
-    {"add", EditOp::Add}, {"force_code", EditOp::ForceCode}, {"force", EditOp::ForceCode}, {"drop", EditOp::Drop}, {"quantise", EditOp::Quantise}, {"quantize", EditOp::Quantise}};
+    {"add", EditOp::Add}, {"force_code", EditOp::ForceCode}, {"force", EditOp::ForceCode}, {"drop", EditOp::Drop}, {"quantise", EditOp::Quantise}, {"quantize", EditOp::Quantise},
+    {"subsample", EditOp::Subsample}};
 
 Result<EditOp> op_named(const std::string& name) {
   for (const auto& [key, op] : kOps) if (name == key) return op;
-  return fail(ErrorCode::Usage, "no edit operation '" + printable(name) + "'; there are: zero, mean, resample, scale, replace, add, force_code, drop, quantise");
+  return fail(ErrorCode::Usage, "no edit operation '" + printable(name) + "'; there are: zero, mean, resample, scale, replace, add, force_code, drop, quantise, subsample");
 }
 
 std::string op_name(EditOp op) {
@@ -116,6 +117,7 @@ Result<Edit> from_object(const json& form) {
   }
   if (form.contains("scale") && form["scale"].is_number()) edit.scale = form["scale"].get<double>();
   if (form.contains("bits") && form["bits"].is_number_integer()) edit.bits = form["bits"].get<int>();
+  if (form.contains("seed") && form["seed"].is_number_unsigned()) edit.seed = form["seed"].get<std::uint64_t>();
   return edit;
 }
 
@@ -164,6 +166,7 @@ json edits_to_json(const EditList& edits) {
     if (!e.value.empty()) form["value"] = e.value;
     if (e.op == EditOp::Scale) form["scale"] = e.scale;
     if (e.op == EditOp::Quantise) form["bits"] = e.bits;
+    if (e.op == EditOp::Subsample) form.update({{"scale", e.scale}, {"seed", e.seed}});
     out.push_back(std::move(form));
   }
   return out;
@@ -171,7 +174,8 @@ json edits_to_json(const EditList& edits) {
 
 std::string describe(const Edit& edit) {
   static const std::map<EditOp, std::string> verbs{{EditOp::Zero, "zeroed"}, {EditOp::Mean, "set to its mean"}, {EditOp::Resample, "resampled"},
-      {EditOp::Scale, "scaled"}, {EditOp::Replace, "replaced"}, {EditOp::Add, "shifted"}, {EditOp::ForceCode, "forced"}, {EditOp::Drop, "dropped"}, {EditOp::Quantise, "quantised"}};
+      {EditOp::Scale, "scaled"}, {EditOp::Replace, "replaced"}, {EditOp::Add, "shifted"}, {EditOp::ForceCode, "forced"}, {EditOp::Drop, "dropped"}, {EditOp::Quantise, "quantised"},
+      {EditOp::Subsample, "subsampled"}};
   std::string place = edit.site;
   const std::size_t at = edit.site.find("blocks.");
   if (at != std::string::npos) {

@@ -11,7 +11,7 @@
 
 namespace vitrine::engine {
 
-enum class EditOp { Zero, Mean, Resample, Scale, Replace, Add, ForceCode, Drop, Quantise };
+enum class EditOp { Zero, Mean, Resample, Scale, Replace, Add, ForceCode, Drop, Quantise, Subsample };
 
 /// An intervention as data: where, on what part, and what.
 /// Short forms: `head:5.1=zero`, `mlp:3=mean`, `attn:3=zero`, `layer:7=drop`, `neuron:4.113=zero`, `code:2.0.57=force`.
@@ -22,9 +22,10 @@ struct Edit {
   std::vector<std::int64_t> neurons;       ///< empty: all
   std::vector<std::int64_t> codes;         ///< ForceCode: the codes to force (first k)
   EditOp op = EditOp::Zero;
-  double scale = 0;                        ///< Scale
+  double scale = 0;                        ///< Scale; Subsample: the share of keys that a query keeps
   std::vector<float> value;                ///< Replace, Add: one, or as many as the last axes have, broadcast over the others; Mean: optional given mean
   int bits = 8;                            ///< Quantise
+  std::uint64_t seed = 0;                  ///< Subsample: which keys
 
   friend bool operator==(const Edit&, const Edit&) = default;
 };

@@ -48,7 +48,7 @@ bool can_pack(const Model& model, const EditList& edits) {
   if (param_or<std::string>(positions, "from", "index") == "ids") return false;
   for (const auto& head : model.parts().heads)
     for (const auto& step : head.steps) if (step->mixes_batch()) return false;
-  return std::all_of(edits.begin(), edits.end(), [](const Edit& edit) { return row_by_row(edit) && edit.tokens.empty() && edit.value.size() <= 1; });
+  return std::all_of(edits.begin(), edits.end(), [](const Edit& edit) { return row_by_row(edit) && edit.op != EditOp::Subsample && edit.tokens.empty() && edit.value.size() <= 1; });
 }
 
 RunRequest packed_request(const std::vector<std::map<std::string, Tensor>>& texts) {

@@ -115,6 +115,37 @@ TEST(Edits, AnEditedPatternIsTheMapThatActs) {
   EXPECT_LT(max_abs(sum(*map.tile(0, 0, 0, map.rows(), 0, map.cols()), {1}) - 0.5), 1e-5);
 }
 
+TEST(Edits, ASubsampledPatternKeepsAShareOfItsKeysAndSumsToOne) {
+  const auto model = must_open("demo:lm_text");
+  const auto whole = must_run(*model, {.inputs = some_inputs(*model)});
+  const auto list = edits(R"([{"site": "blocks.1.attn.hook_pattern", "select": {"head": [2]}, "op": "subsample", "scale": 0.5, "seed": 7}])");
+  EXPECT_EQ(edits(edits_to_json(list).dump()), list);
+  const auto run = must_run(*model, {.inputs = some_inputs(*model), .edits = list});
+  const auto n = run->maps.at("blocks.1.attn")->rows();
+  const auto before = whole->maps.at("blocks.1.attn")->tile(0, 2, 0, n, 0, n)->to_floats(), after = run->maps.at("blocks.1.attn")->tile(0, 2, 0, n, 0, n)->to_floats();
+  std::int64_t kept = 0, seen = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    double sum = 0, left = 0;
+    for (std::int64_t j = 0; j <= i; ++j) {
+      const auto at = static_cast<std::size_t>(i * n + j);
+      sum += after[at];
+      left += after[at] > 0 ? before[at] : 0;
+      if (j < i) ++seen, kept += after[at] > 0;
+    }
+    EXPECT_NEAR(sum, 1, 1e-5);
+    for (std::int64_t j = 0; j <= i; ++j) {
+      const auto at = static_cast<std::size_t>(i * n + j);
+      if (after[at] > 0) EXPECT_NEAR(after[at], before[at] / left, 1e-5);
+    }
+    EXPECT_GT(after[static_cast<std::size_t>(i * n + i)], 0) << "its own key";
+  }
+  EXPECT_GT(kept, seen / 5);
+  EXPECT_LT(kept, seen * 4 / 5);
+  EXPECT_LT(*map_residual(*run->maps.at("blocks.1.attn"), 0, 2), 1e-5);
+  EXPECT_FALSE(run_model(*model, {.inputs = some_inputs(*model), .edits = edits(R"([{"site": "blocks.1.attn.hook_z", "op": "subsample", "scale": 0.5}])")}));
+  EXPECT_FALSE(run_model(*model, {.inputs = some_inputs(*model), .edits = edits(R"([{"site": "blocks.1.attn.hook_pattern", "op": "subsample", "scale": 0}])")}));
+}
+
 TEST(Edits, TextAndJsonFormsComeBack) {
   const auto list = edits("head:5.1=zero, mlp:3=mean, attn:3=zero, layer:7=drop, neuron:4.113=zero, code:2.0.57=force, head:text.0.2=scale(0.5)");
   ASSERT_EQ(list.size(), 7U);
