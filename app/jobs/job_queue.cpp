@@ -1,29 +1,13 @@
 #include "app/jobs/job_queue.h"
 
-#ifdef __linux__
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
-
 #include <algorithm>
 #include <exception>
 #include <tuple>
 #include <utility>
 
+#include "app/jobs/lane_priority.h"
+
 namespace vitrine::app {
-
-namespace {
-
-/// Drawing goes before computing where both want the same core. Threads that libtorch starts here inherit it.
-void lower_priority(Lane lane) {
-#ifdef __linux__
-  constexpr int kNice[kLanes] = {10, 15, 19, 12};
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kNice[static_cast<int>(lane)]);
-#endif
-}
-
-}  // namespace
 
 JobQueue::JobQueue() {
   for (int i = 0; i < kLanes; ++i) lanes_[i].thread = std::thread([this, i] { serve(static_cast<Lane>(i)); });
@@ -38,7 +22,8 @@ JobQueue::~JobQueue() {
       if (lane.running) lane.running->progress.cancel();
     }
   }
-  changed_.notify_all();
+  way_free_.ring();
+  for (auto& lane : lanes_) lane.work.ring();
   for (auto& lane : lanes_) lane.thread.join();
 }
 
@@ -53,23 +38,37 @@ void JobQueue::submit(Job job) {
   });
   entry->times.submitted = std::chrono::steady_clock::now();
   entry->job = std::move(job);
-  cancel(entry->job.tag);
+  LaneState& lane = lanes_[static_cast<int>(entry->job.lane)];
+  bool freed = false, sleeps = false;
   {
     std::lock_guard lock(mutex_);
-    lanes_[static_cast<int>(entry->job.lane)].waiting.push_back(std::move(entry));
+    freed = cancel_locked([&](const std::string& tag) { return tag == entry->job.tag; });
+    sleeps = !lane.running;
+    lane.waiting.push_back(std::move(entry));
   }
-  changed_.notify_all();
+  if (freed) way_free_.ring();
+  if (sleeps) lane.work.ring();
 }
 
-void JobQueue::cancel_if(const std::function<bool(const std::string&)>& matches) {
+/// True if a lane that waits for others should look again. Called with the lock held.
+bool JobQueue::cancel_locked(const Matches& matches) {
+  bool look_again = false;
+  for (auto& lane : lanes_) {
+    const bool erased = std::erase_if(lane.waiting, [&](const auto& entry) { return matches(entry->job.tag); }) > 0;
+    const bool stopped = lane.running && matches(lane.running->job.tag);
+    if (stopped) lane.running->progress.cancel();
+    look_again = look_again || stopped || (erased && lane.idle());
+  }
+  return look_again;
+}
+
+void JobQueue::cancel_if(const Matches& matches) {
+  bool freed = false;
   {
     std::lock_guard lock(mutex_);
-    for (auto& lane : lanes_) {
-      std::erase_if(lane.waiting, [&](const auto& entry) { return matches(entry->job.tag); });
-      if (lane.running && matches(lane.running->job.tag)) lane.running->progress.cancel();
-    }
+    freed = cancel_locked(matches);
   }
-  changed_.notify_all();
+  if (freed) way_free_.ring();
 }
 
 void JobQueue::cancel(const std::string& tag) {
@@ -98,20 +97,29 @@ std::shared_ptr<JobQueue::Entry> JobQueue::next(LaneState& lane) {
 }
 
 void JobQueue::serve(Lane which) {
-  lower_priority(which);
+  stand_back(which);
   LaneState& lane = lanes_[static_cast<int>(which)];
-  std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [&] { return stopping_ || !lane.waiting.empty(); });
-    if (stopping_) return;
-    lane.running = next(lane);
-    const auto entry = lane.running;
-    lock.unlock();
+    const int before = lane.work.rung();
+    std::shared_ptr<Entry> entry;
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_) return;
+      if (!lane.waiting.empty()) entry = lane.running = next(lane);
+    }
+    if (!entry) {
+      lane.work.wait(before);
+      continue;
+    }
     give_way(*entry);
     run(entry);
-    lock.lock();
-    lane.running.reset();
-    changed_.notify_all();
+    bool idle = false;
+    {
+      std::lock_guard lock(mutex_);
+      lane.running.reset();
+      idle = lane.idle();
+    }
+    if (idle) way_free_.ring();
   }
 }
 
@@ -133,12 +141,16 @@ void JobQueue::run(const std::shared_ptr<Entry>& entry) {
 
 void JobQueue::give_way(const Entry& entry) {
   if (entry.job.lane == Lane::Prompt || entry.job.lane == Lane::File) return;
-  const auto idle_before = [&] {
-    return std::all_of(lanes_, lanes_ + static_cast<int>(entry.job.lane),
-                       [](const LaneState& lane) { return lane.waiting.empty() && !lane.running; });
+  const auto may_go = [&] {
+    std::lock_guard lock(mutex_);
+    return stopping_ || entry.progress.cancelled() ||
+           std::all_of(lanes_, lanes_ + static_cast<int>(entry.job.lane), [](const LaneState& lane) { return lane.idle(); });
   };
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return stopping_ || entry.progress.cancelled() || idle_before(); });
+  while (true) {
+    const int before = way_free_.rung();
+    if (may_go()) return;
+    way_free_.wait(before);
+  }
 }
 
 }  // namespace vitrine::app

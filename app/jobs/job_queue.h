@@ -1,7 +1,7 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -46,6 +46,22 @@ struct Job {
   engine::Progress::Listener listener;   ///< on the lane's thread; may be empty
 };
 
+/// Wakes threads without waiting for them. Who notifies a condition variable may have to wait until those that it woke
+/// before have run; where they compute at a low priority, that is several pictures.
+class Bell {
+ public:
+  [[nodiscard]] int rung() const { return rung_.load(); }
+  void ring() {
+    rung_.fetch_add(1);
+    rung_.notify_all();
+  }
+  /// Returns once it was rung after `rung` said `before`.
+  void wait(int before) const { rung_.wait(before); }
+
+ private:
+  std::atomic<int> rung_ = 0;
+};
+
 /// Tagged jobs on the lanes' threads. Every function may be called from any thread.
 class JobQueue {
  public:
@@ -71,17 +87,21 @@ class JobQueue {
   struct LaneState {
     std::list<std::shared_ptr<Entry>> waiting;
     std::shared_ptr<Entry> running;
+    Bell work;   ///< something to do
     std::thread thread;
+    [[nodiscard]] bool idle() const { return waiting.empty() && !running; }
   };
+  using Matches = std::function<bool(const std::string& tag)>;
 
   void serve(Lane lane);
   std::shared_ptr<Entry> next(LaneState& lane);
   void run(const std::shared_ptr<Entry>& entry);
   void give_way(const Entry& entry);
-  void cancel_if(const std::function<bool(const std::string&)>& matches);
+  bool cancel_locked(const Matches& matches);
+  void cancel_if(const Matches& matches);
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  Bell way_free_;   ///< a lane became idle, or what waited for that is cancelled
   LaneState lanes_[kLanes];
   bool stopping_ = false;
 };

@@ -1,5 +1,5 @@
 if(TARGET views_canvas)
-  foreach(what map head_grid token_lines image_overlay)
+  foreach(what map head_grid token_lines image_overlay raster)
     if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/canvas_${what}_test.cpp)
       vitrine_gui_test(test_canvas_${what} canvas_${what}_test.cpp LIBS views_canvas)
     endif()

@@ -314,6 +314,28 @@ class CanvasMapTest : public QObject {
     QCOMPARE(map.probe(cell.first, cell.second).rank, 2);
   }
 
+  void pooled_cells_end_where_the_map_ends() {
+    // Of 513 cells the last pooled one stands for three that are not there.
+    for (int side = 260; side < 300; side += 3) {
+      MapCanvas map;
+      map.set_settings(coloured());
+      views::TileSource source;
+      source.rows = source.cols = 513;
+      source.request_tile = [&](const views::TileKey& key) {
+        const auto count = static_cast<std::size_t>((513 + (1 << key.level) - 1) >> key.level);
+        map.set_tile(key, std::vector<float>(count * count, 1.0F));
+      };
+      map.set_source(source);
+      show(map, side, side);
+      const QImage image = map.grab_frame();
+      const QPointF past = map.cell_centre(512, 512) + QPointF(map.cell_size(), map.cell_size()) / 2;
+      const QPoint inside(static_cast<int>(past.x()) - 20, static_cast<int>(past.y()) - 20);
+      QVERIFY(!near(image.pixelColor(inside), map.theme().background));
+      QVERIFY2(near(image.pixelColor(inside.x(), static_cast<int>(std::ceil(past.y() - 0.5))), map.theme().background), qPrintable(QString::number(side)));
+      QVERIFY2(near(image.pixelColor(static_cast<int>(std::ceil(past.x() - 0.5)), inside.y()), map.theme().background), qPrintable(QString::number(side)));
+    }
+  }
+
   void tokens_of_every_script_are_labelled() {
     MapCanvas map;
     map.set_settings(coloured());

@@ -9,6 +9,8 @@
 
 #include "app/jobs/engine_client.h"
 #include "app/jobs/gap_meter.h"
+#include "app/jobs/lane_priority.h"
+#include "engine/tensor/parallel.h"
 
 using namespace vitrine;
 using app::EngineClient;
@@ -39,6 +41,7 @@ class JobsTest : public QObject {
   void visible_goes_before_hidden();
   void the_slow_lane_gives_way();
   void three_lanes_go_in_their_order();
+  void computing_stands_back_behind_drawing();
   void exceptions_become_sentences();
   void partial_answers_are_never_stale();
   void cancelled_requests_are_not_answered();
@@ -148,6 +151,33 @@ void JobsTest::three_lanes_go_in_their_order() {
   QTRY_COMPARE(order, std::vector<int>{1});
   stop = true;
   QTRY_COMPARE(order, (std::vector<int>{1, 2}));
+}
+
+void JobsTest::computing_stands_back_behind_drawing() {
+#ifndef __linux__
+  QSKIP("threads have no priority of their own here");
+#endif
+  const int own = app::standing_back();
+  if (own >= 19) QSKIP("nothing is further back than this");
+  EngineClient client;
+  for (const Lane lane : {Lane::Prompt, Lane::Slow, Lane::Sweep, Lane::File}) {
+    std::atomic<int> least = 100, helpers = 0;
+    client.submit("priority", Priority::Visible, lane,
+                  [&](const Progress&, const EngineClient::Post&) -> Result<int> {
+                    const auto lane_thread = std::this_thread::get_id();
+                    engine::parallel_for(64, 1, [&](std::int64_t, std::int64_t) {
+                      const int here = app::standing_back();
+                      for (int seen = least; here < seen && !least.compare_exchange_weak(seen, here);) {}
+                      helpers += std::this_thread::get_id() != lane_thread;
+                    });
+                    return 0;
+                  },
+                  [](Result<int>) {});
+    QTRY_COMPARE(client.pending(), 0);
+    QVERIFY2(least > own, qPrintable(QString::number(least)));
+    if (std::thread::hardware_concurrency() > 1) QVERIFY(helpers > 0);
+  }
+  QCOMPARE(app::standing_back(), own);
 }
 
 void JobsTest::exceptions_become_sentences() {

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include <backends/imgui_impl_opengl3.h>
 #include <QEvent>
-#include <QOpenGLContext>
+#include <QPainter>
+#include <QTimer>
+
+#include "views/canvas/draw_lists.h"
 
 namespace vitrine::views {
 
@@ -29,30 +31,38 @@ bool changes_the_picture(QEvent::Type type) {
   }
 }
 
+/// Text is drawn by Qt (`TextCache`); a context wants an atlas all the same.
+ImFontAtlas& no_glyphs() {
+  static ImFontAtlas atlas;
+  if (!atlas.IsBuilt()) {
+    atlas.AddFontDefault();
+    atlas.Build();
+  }
+  return atlas;
+}
+
 }  // namespace
 
-CanvasWidget::CanvasWidget(QWidget* parent) : GlWidget(parent) {
+CanvasWidget::CanvasWidget(QWidget* parent) : QWidget(parent) {
+  setAttribute(Qt::WA_OpaquePaintEvent);
   setMouseTracking(true);
   setFocusPolicy(Qt::StrongFocus);
-  imgui_ = ImGui::CreateContext();
+  imgui_ = ImGui::CreateContext(&no_glyphs());
   ImGui::SetCurrentContext(imgui_);
   ImGuiIO& io = ImGui::GetIO();
   io.IniFilename = nullptr;
   io.LogFilename = nullptr;
-  // Text is drawn by Qt (`TextCache`): ImGui's own font is the small built-in one.
+  io.BackendFlags |= ImGuiBackendFlags_RendererHasVtxOffset;
   ImGui::GetStyle().AntiAliasedLinesUseTex = false;
+  // Fonts take tens of milliseconds: one widget a turn of the event loop keeps them out of the first picture.
+  QTimer::singleShot(0, this, [this] {
+    text_.configure(theme_.family, static_cast<float>(devicePixelRatioF()));
+    for (const bool bold : {false, true})
+      for (const bool tabular : {false, true}) text_.warm_up(text_style(1, bold, tabular));
+  });
 }
 
-CanvasWidget::~CanvasWidget() {
-  if (make_current()) {
-    ImGui::SetCurrentContext(imgui_);
-    ImGui_ImplOpenGL3_Shutdown();
-    text_.release(gl_);
-    for (const unsigned texture : textures_) gl_.glDeleteTextures(1, &texture);
-    done_current();
-  }
-  ImGui::DestroyContext(imgui_);
-}
+CanvasWidget::~CanvasWidget() { ImGui::DestroyContext(imgui_); }
 
 void CanvasWidget::set_theme(const CanvasTheme& theme) {
   theme_ = theme;
@@ -60,59 +70,57 @@ void CanvasWidget::set_theme(const CanvasTheme& theme) {
   redraw();
 }
 
-void CanvasWidget::redraw() { draw_later(); }
-
-void CanvasWidget::initialize_gl() {
-  gl_.initializeOpenGLFunctions();
-  ImGui::SetCurrentContext(imgui_);
-  ImGui_ImplOpenGL3_Init("#version 330 core");
+void CanvasWidget::redraw() {
+  due_ = true;
+  update();
 }
 
-void CanvasWidget::paint_gl() {
+void CanvasWidget::draw_frame() {
+  if (size().isEmpty()) return;
+  const double ratio = devicePixelRatioF();
+  const QSize pixels(std::max(1, static_cast<int>(std::lround(width() * ratio))),
+                     std::max(1, static_cast<int>(std::lround(height() * ratio))));
+  if (picture_.size() != pixels) picture_ = QImage(pixels, QImage::Format_RGB32);
+  picture_.setDevicePixelRatio(ratio);
+  drawn_size_ = size();
+  due_ = false;
   ImGui::SetCurrentContext(imgui_);
-  const auto ratio = static_cast<float>(devicePixelRatioF());
   ImGuiIO& io = ImGui::GetIO();
   io.DisplaySize = {static_cast<float>(width()), static_cast<float>(height())};
-  io.DisplayFramebufferScale = {ratio, ratio};
+  io.DisplayFramebufferScale = {static_cast<float>(ratio), static_cast<float>(ratio)};
   io.DeltaTime = 1.0F / 60.0F;
-  text_.configure(theme_.family, ratio);
-  text_.begin_frame(gl_);
-  ImGui_ImplOpenGL3_NewFrame();
+  text_.configure(theme_.family, static_cast<float>(ratio));
+  text_.begin_frame();
   ImGui::NewFrame();
   card_ = {};
   draw(*ImGui::GetBackgroundDrawList());
-  if (warming_up()) draw_one_of_each(*ImGui::GetBackgroundDrawList());
   ImGui::Render();
-  const QColor& back = theme_.background;
-  gl_.glBindFramebuffer(GL_FRAMEBUFFER, frame_buffer());
-  gl_.glDisable(GL_SCISSOR_TEST);
-  gl_.glClearColor(back.redF(), back.greenF(), back.blueF(), 1);
-  gl_.glClear(GL_COLOR_BUFFER_BIT);
-  ImGui_ImplOpenGL3_RenderDrawData(ImGui::GetDrawData());
+  picture_.fill(theme_.background);
+  draw_lists(*ImGui::GetDrawData(), textures_,
+             {reinterpret_cast<std::uint32_t*>(picture_.bits()), pixels.width(), pixels.height(),
+              static_cast<std::ptrdiff_t>(picture_.bytesPerLine() / sizeof(std::uint32_t))});
   ++frames_drawn_;
 }
 
-/// Each kind of texture and of text once.
-void CanvasWidget::draw_one_of_each(ImDrawList& list) {
-  const std::uint32_t white = 0xffffffff;
-  for (const bool smooth : {false, true}) {
-    const unsigned texture = make_texture(1, 1, &white, smooth);
-    list.AddImage(texture_id(texture), {0, 0}, {8, 8});
-  }
-  for (const bool bold : {false, true})
-    for (const bool tabular : {false, true}) {
-      text(list, {0, 0}, "0.1", text_style(1, bold, tabular), white);
-      text_up(list, {0, 8}, "0.1", text_style(1, bold, tabular), white);
-    }
+void CanvasWidget::paintEvent(QPaintEvent*) {
+  if (due_ || drawn_size_ != size() || picture_.devicePixelRatio() != devicePixelRatioF()) draw_frame();
+  QPainter(this).drawImage(QPointF(0, 0), picture_);
+}
+
+QImage CanvasWidget::grab_frame() {
+  grabbing_ = true;
+  draw_frame();
+  grabbing_ = false;
+  return picture_;
 }
 
 bool CanvasWidget::event(QEvent* event) {
   if (changes_the_picture(event->type())) redraw();
-  return GlWidget::event(event);
+  return QWidget::event(event);
 }
 
 void CanvasWidget::changeEvent(QEvent* event) {
-  GlWidget::changeEvent(event);
+  QWidget::changeEvent(event);
   redraw();
 }
 
@@ -132,12 +140,12 @@ ImVec2 CanvasWidget::measure(std::string_view utf8, const TextStyle& style) cons
 
 void CanvasWidget::text(ImDrawList& list, ImVec2 at, std::string_view utf8, const TextStyle& style,
                         ImU32 color) {
-  text_.draw(gl_, list, at, utf8, style, color);
+  text_.draw(list, at, utf8, style, color);
 }
 
 void CanvasWidget::text_up(ImDrawList& list, ImVec2 at, std::string_view utf8,
                            const TextStyle& style, ImU32 color) {
-  text_.draw_up(gl_, list, at, utf8, style, color);
+  text_.draw_up(list, at, utf8, style, color);
 }
 
 void CanvasWidget::text_centred(ImDrawList& list, ImVec2 at, std::string_view utf8,
@@ -154,29 +162,9 @@ void CanvasWidget::draw_message(ImDrawList& list, std::string_view utf8) {
 }
 
 unsigned CanvasWidget::make_texture(int width, int height, const std::uint32_t* rgba, bool smooth) {
-  unsigned texture = 0;
-  gl_.glGenTextures(1, &texture);
-  gl_.glBindTexture(GL_TEXTURE_2D, texture);
-  gl_.glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MIN_FILTER, smooth ? GL_LINEAR : GL_NEAREST);
-  gl_.glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MAG_FILTER, smooth ? GL_LINEAR : GL_NEAREST);
-  gl_.glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_WRAP_S, GL_CLAMP_TO_EDGE);
-  gl_.glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_WRAP_T, GL_CLAMP_TO_EDGE);
-  gl_.glTexImage2D(GL_TEXTURE_2D, 0, GL_RGBA8, width, height, 0, GL_RGBA, GL_UNSIGNED_BYTE, rgba);
-  textures_.push_back(texture);
-  return texture;
+  return textures_.add(width, height, rgba, smooth);
 }
 
-void CanvasWidget::begin_opaque(ImDrawList& list) {
-  list.AddCallback([](const ImDrawList*, const ImDrawCmd*) { QOpenGLContext::currentContext()->functions()->glDisable(GL_BLEND); }, nullptr);
-}
-
-void CanvasWidget::end_opaque(ImDrawList& list) { list.AddCallback(ImDrawCallback_ResetRenderState, nullptr); }
-
-void CanvasWidget::drop_texture(unsigned texture) {
-  const auto it = std::find(textures_.begin(), textures_.end(), texture);
-  if (it == textures_.end()) return;
-  gl_.glDeleteTextures(1, &texture);
-  textures_.erase(it);
-}
+void CanvasWidget::drop_texture(unsigned texture) { textures_.drop(texture); }
 
 }  // namespace vitrine::views

@@ -7,11 +7,12 @@
 #include <vector>
 
 #include <imgui.h>
-#include <QOpenGLExtraFunctions>
+#include <QImage>
+#include <QWidget>
 
 #include "views/canvas/canvas_theme.h"
-#include "views/canvas/gl_widget.h"
 #include "views/canvas/text_cache.h"
+#include "views/canvas/textures.h"
 
 namespace vitrine::views {
 
@@ -24,10 +25,11 @@ struct HoverCard {
   float picture_width = 0, picture_height = 0;
 };
 
-/// Dear ImGui's draw lists inside a Qt widget: own GL context, own ImGui context. Input stays with Qt's events.
+/// Dear ImGui's draw lists inside a Qt widget, drawn by the processor (`draw_lists`): as quick and as exact without a
+/// graphics card. Input stays with Qt's events.
 ///
 /// Draws only when something changed (`redraw`).
-class CanvasWidget : public GlWidget {
+class CanvasWidget : public QWidget {
   Q_OBJECT
  public:
   explicit CanvasWidget(QWidget* parent = nullptr);
@@ -39,6 +41,8 @@ class CanvasWidget : public GlWidget {
   [[nodiscard]] std::uint64_t frames_drawn() const { return frames_drawn_; }
   /// The card in the last frame; without title and rows where none was drawn.
   [[nodiscard]] const HoverCard& card() const { return card_; }
+  /// A fresh picture, as it is or would be on screen, in device pixels.
+  [[nodiscard]] QImage grab_frame();
 
  protected:
   /// Draws everything, in logical pixels from the top-left corner.
@@ -46,7 +50,10 @@ class CanvasWidget : public GlWidget {
   /// The theme was replaced.
   virtual void theme_replaced() {}
 
+  /// Asks for a new picture; `update` alone shows the last one again.
   void redraw();
+  /// The picture being drawn is asked for by `grab_frame`: it has to be whole.
+  [[nodiscard]] bool grabbing() const { return grabbing_; }
 
   [[nodiscard]] ImU32 color(const QColor& color, double alpha = 1) const;
   [[nodiscard]] TextStyle text_style(double scale = 1, bool bold = false,
@@ -65,33 +72,30 @@ class CanvasWidget : public GlWidget {
   void draw_card(ImDrawList& list, ImVec2 cursor, const HoverCard& card);
 
   /// @param rgba  width * height, 0xAABBGGRR; `smooth` interpolates when enlarged
-  /// @return      texture name; give it back with drop_texture. The context must be current (in
-  /// `draw`).
+  /// @return      texture name; give it back with drop_texture
   [[nodiscard]] unsigned make_texture(int width, int height, const std::uint32_t* rgba,
                                       bool smooth);
   void drop_texture(unsigned texture);
-  /// What is drawn between the two covers what was there: mixing colours takes most of the time where GL is software.
-  static void begin_opaque(ImDrawList& list);
-  static void end_opaque(ImDrawList& list);
   [[nodiscard]] static ImTextureID texture_id(unsigned texture) {
     return reinterpret_cast<ImTextureID>(static_cast<std::uintptr_t>(texture));
   }
 
   bool event(QEvent* event) override;
-  void initialize_gl() override;
-  void paint_gl() override;
   void changeEvent(QEvent* event) override;
+  void paintEvent(QPaintEvent* event) override;
 
  private:
-  void draw_one_of_each(ImDrawList& list);
+  void draw_frame();
 
   CanvasTheme theme_ = CanvasTheme::dark_default();
-  TextCache text_;
-  QOpenGLExtraFunctions gl_;
+  Textures textures_;
+  TextCache text_{textures_};
   ImGuiContext* imgui_ = nullptr;
+  QImage picture_;
+  QSize drawn_size_;   ///< logical pixels
+  bool due_ = true, grabbing_ = false;
   std::uint64_t frames_drawn_ = 0;
   HoverCard card_;
-  std::vector<unsigned> textures_;
 };
 
 /// Packs a colour for `make_texture`.

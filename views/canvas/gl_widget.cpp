@@ -29,9 +29,7 @@ GlWidget::GlWidget(QWidget* parent) : QWidget(parent) {
   // keeps them out of the first frame that somebody waits for.
   QTimer::singleShot(0, this, [this] {
     if (context_) return;
-    warming_up_ = true;
     draw_frame();
-    warming_up_ = false;
     due_ = true;
   });
 }
@@ -131,9 +129,7 @@ void GlWidget::paintEvent(QPaintEvent*) {
 }
 
 QImage GlWidget::grab_frame() {
-  grabbing_ = true;
   draw_frame();
-  grabbing_ = false;
   QImage image = picture_.copy();
   if (image.isNull()) return image;
   QPainter painter(&image);

@@ -42,10 +42,6 @@ class GlWidget : public QWidget {
   bool make_current();
   void done_current();
   [[nodiscard]] unsigned frame_buffer() const;
-  /// The picture being drawn is the first one, that nobody sees: what compiles shaders or loads fonts belongs into it.
-  [[nodiscard]] bool warming_up() const { return warming_up_; }
-  /// The picture being drawn is asked for by `grab_frame`: it has to be whole.
-  [[nodiscard]] bool grabbing() const { return grabbing_; }
 
   void paintEvent(QPaintEvent* event) override;
 
@@ -60,7 +56,7 @@ class GlWidget : public QWidget {
   QImage upside_down_, picture_;
   QSize drawn_size_;      ///< logical pixels
   bool turns_over_ = false;   ///< GL reads back from the top row down
-  bool failed_ = false, due_ = true, warming_up_ = false, grabbing_ = false;
+  bool failed_ = false, due_ = true;
 };
 
 }  // namespace vitrine::views

@@ -94,6 +94,9 @@ class MapCanvas : public CanvasWidget {
   /// The colour a cell is drawn in; unset while its value is not here.
   [[nodiscard]] std::optional<QColor> cell_color(int query, int key);
   [[nodiscard]] MapProbe probe(int query, int key);
+  /// Of the map in the last picture: how much of its area shows exact values of the scale that it was drawn at. The
+  /// rest is sampled or coarser until the values come.
+  [[nodiscard]] double exact_share() const { return map_area_ > 0 ? exact_area_ / map_area_ : 0; }
 
  signals:
   void hovered(int query, int key);  ///< -1, -1 when the cursor leaves
@@ -119,6 +122,7 @@ class MapCanvas : public CanvasWidget {
     unsigned texture = 0;
     std::uint64_t used = 0;
     bool stale = false;  ///< other values have come
+    bool exact = false;
   };
 
   void shape_changed(std::int64_t old_rows, std::int64_t old_cols);
@@ -138,10 +142,11 @@ class MapCanvas : public CanvasWidget {
   [[nodiscard]] int level_for_view() const;
 
   void draw_tiles(ImDrawList& list);
+  [[nodiscard]] QRectF tile_rect(const TileKey& key) const;
   bool draw_tile(ImDrawList& list, const TileKey& key);
   unsigned tile_texture(const TileKey& key, bool ask);
   [[nodiscard]] bool may_colour(const TileKey& key) const;
-  void draw_coarser(ImDrawList& list, const TileKey& key);
+  bool draw_coarser(ImDrawList& list, const TileKey& key);
   void draw_grid(ImDrawList& list);
   void draw_numbers(ImDrawList& list);
   void draw_marks(ImDrawList& list);
@@ -174,6 +179,7 @@ class MapCanvas : public CanvasWidget {
   std::optional<CellInk> ink_;  ///< of the picture being drawn
   QElapsedTimer colouring_;     ///< since its first tile
   bool all_at_once_ = false, put_off_ = false;
+  double map_area_ = 0, exact_area_ = 0;   ///< of the last picture
 };
 
 }  // namespace vitrine::views

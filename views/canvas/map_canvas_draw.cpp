@@ -79,10 +79,10 @@ void MapCanvas::draw(ImDrawList& list) {
 }
 
 void MapCanvas::draw_tiles(ImDrawList& list) {
-  const QRectF whole = matrix_rect();
-  const QRectF frame = whole.intersected(plot_);
-  begin_opaque(list);
-  list.AddRectFilled(vec(frame.topLeft()), vec(frame.bottomRight()), color(theme().surface));
+  // The last pooled row and column may stand for cells past the map.
+  const QRectF frame = matrix_rect().intersected(plot_);
+  list.PushClipRect(vec(frame.topLeft()), vec(frame.bottomRight()), true);
+  map_area_ = exact_area_ = 0;
   const int level = level_for_view();
   const double span = cell_ * std::pow(2.0, level) * MapLayer::kTile;
   const auto first = [&](double origin) {
@@ -95,10 +95,20 @@ void MapCanvas::draw_tiles(ImDrawList& list) {
     for (std::int64_t col = first(left_); col < past(left_, plot_.width()); ++col) {
       const TileKey key{level, row, col};
       if (first_.tile_rows(key) == 0 || first_.tile_cols(key) == 0) continue;
-      if (!draw_tile(list, key)) draw_coarser(list, key);
+      const QRectF tile = tile_rect(key), seen = tile.intersected(frame);
+      const double area = seen.width() * seen.height();
+      map_area_ += area;
+      if (draw_tile(list, key)) exact_area_ += drawn_[key].exact ? area : 0;
+      else if (!draw_coarser(list, key)) list.AddRectFilled(vec(tile.topLeft()), vec(tile.bottomRight()), color(theme().surface));
     }
   }
-  end_opaque(list);
+  list.PopClipRect();
+}
+
+QRectF MapCanvas::tile_rect(const TileKey& key) const {
+  const double step = cell_ * std::pow(2.0, key.level);
+  const QPointF at(static_cast<double>(key.col) * MapLayer::kTile * step, static_cast<double>(key.row) * MapLayer::kTile * step);
+  return {matrix_rect().topLeft() + at, QSizeF(first_.tile_cols(key) * step, first_.tile_rows(key) * step)};
 }
 
 /// The picture of the whole map is always there to fall back on.
@@ -129,33 +139,25 @@ unsigned MapCanvas::tile_texture(const TileKey& key, bool ask) {
   }
   if (old != 0) drop_texture(old);
   const unsigned texture = make_texture(a.cols, a.rows, rgba.data(), false);
-  drawn_[key] = {texture, frame_, false};
+  drawn_[key] = {.texture = texture, .used = frame_, .exact = a.exact && b.exact};
   return texture;
 }
 
 bool MapCanvas::draw_tile(ImDrawList& list, const TileKey& key) {
   const unsigned texture = tile_texture(key, true);
   if (texture == 0) return false;
-  const double step = cell_ * std::pow(2.0, key.level);
-  const QRectF whole = matrix_rect();
-  const QPointF at(whole.left() + static_cast<double>(key.col) * MapLayer::kTile * step,
-                   whole.top() + static_cast<double>(key.row) * MapLayer::kTile * step);
-  const QPointF end(at.x() + first_.tile_cols(key) * step, at.y() + first_.tile_rows(key) * step);
-  list.AddImage(texture_id(texture), vec(at), vec(end));
+  const QRectF at = tile_rect(key);
+  list.AddImage(texture_id(texture), vec(at.topLeft()), vec(at.bottomRight()));
   return true;
 }
 
-void MapCanvas::draw_coarser(ImDrawList& list, const TileKey& key) {
+/// The tile's part of the next coarser one that is here.
+bool MapCanvas::draw_coarser(ImDrawList& list, const TileKey& key) {
   for (int level = key.level + 1; level < first_.levels(); ++level) {
     const int up = level - key.level;
     const TileKey parent{level, key.row >> up, key.col >> up};
     const unsigned texture = tile_texture(parent, level == first_.levels() - 1);
     if (texture == 0) continue;
-    const double step = cell_ * std::pow(2.0, key.level);
-    const QRectF whole = matrix_rect();
-    const QPointF at(whole.left() + static_cast<double>(key.col) * MapLayer::kTile * step,
-                     whole.top() + static_cast<double>(key.row) * MapLayer::kTile * step);
-    const QPointF end(at.x() + first_.tile_cols(key) * step, at.y() + first_.tile_rows(key) * step);
     const double pooled = std::pow(2.0, up);
     const auto u = [&](std::int64_t tile, std::int64_t parent_tile, double cells, int size) {
       const double from = static_cast<double>(tile * MapLayer::kTile) / pooled -
@@ -163,12 +165,14 @@ void MapCanvas::draw_coarser(ImDrawList& list, const TileKey& key) {
       return static_cast<float>((from + cells / pooled) / size);
     };
     const int rows = first_.tile_rows(parent), cols = first_.tile_cols(parent);
-    list.AddImage(texture_id(texture), vec(at), vec(end),
+    const QRectF at = tile_rect(key);
+    list.AddImage(texture_id(texture), vec(at.topLeft()), vec(at.bottomRight()),
                   {u(key.col, parent.col, 0, cols), u(key.row, parent.row, 0, rows)},
                   {u(key.col, parent.col, first_.tile_cols(key), cols),
                    u(key.row, parent.row, first_.tile_rows(key), rows)});
-    return;
+    return true;
   }
+  return false;
 }
 
 void MapCanvas::draw_grid(ImDrawList& list) {

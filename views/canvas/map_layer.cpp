@@ -91,7 +91,7 @@ bool MapLayer::put_row(std::int64_t row, std::vector<float> values) {
 
 TileView MapLayer::tile(const TileKey& key, bool ask_for_it) {
   if (empty() || key.level < 0 || key.level >= levels_) return {};
-  TileView view{nullptr, tile_rows(key), tile_cols(key), 0};
+  TileView view{.rows = tile_rows(key), .cols = tile_cols(key)};
   if (view.rows == 0 || view.cols == 0) return view;
   if (!source_) {
     const PyramidLevel& level = pyramid_.level(key.level);
@@ -112,6 +112,7 @@ TileView MapLayer::tile(const TileKey& key, bool ask_for_it) {
   ages_.splice(ages_.begin(), ages_, it->second.age);
   view.stride = view.cols;
   view.data = it->second.values.data();
+  view.exact = it->second.exact;
   return view;
 }
 

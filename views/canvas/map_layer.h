@@ -39,6 +39,7 @@ struct TileView {
   const float* data = nullptr;
   int rows = 0, cols = 0;
   std::int64_t stride = 0;
+  bool exact = true;   ///< false: a sample
 };
 
 /// One matrix of a map canvas: held whole with its halvings, or asked for tile by tile (at most 48

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include <QOpenGLExtraFunctions>
 #include <QPainter>
 
 namespace vitrine::views {
@@ -91,7 +90,7 @@ QImage TextCache::rasterise(const QString& text, const TextStyle& style, ImVec2 
   return image.convertToFormat(QImage::Format_Alpha8);
 }
 
-TextCache::Page& TextCache::page_for(QOpenGLExtraFunctions& gl, int width, int height) {
+TextCache::Page& TextCache::page_for(int width, int height) {
   for (Page& page : pages_) {
     if (page.x + width > kPage || height > page.shelf_height) {
       const int next = page.shelf_y + page.shelf_height;
@@ -102,38 +101,21 @@ TextCache::Page& TextCache::page_for(QOpenGLExtraFunctions& gl, int width, int h
     }
     return page;
   }
-  Page page;
-  gl.glGenTextures(1, &page.texture);
-  gl.glBindTexture(GL_TEXTURE_2D, page.texture);
-  gl.glTexImage2D(GL_TEXTURE_2D, 0, GL_R8, kPage, kPage, 0, GL_RED, GL_UNSIGNED_BYTE, nullptr);
-  const int swizzle[] = {GL_ONE, GL_ONE, GL_ONE, GL_RED};
-  const unsigned names[] = {GL_TEXTURE_SWIZZLE_R, GL_TEXTURE_SWIZZLE_G, GL_TEXTURE_SWIZZLE_B,
-                            GL_TEXTURE_SWIZZLE_A};
-  for (int i = 0; i < 4; ++i) gl.glTexParameteri(GL_TEXTURE_2D, names[i], swizzle[i]);
-  for (const unsigned filter : {GL_TEXTURE_MIN_FILTER, GL_TEXTURE_MAG_FILTER}) {
-    gl.glTexParameteri(GL_TEXTURE_2D, filter, GL_LINEAR);
-  }
+  Page page{.texture = textures_.add_coverage(kPage, kPage)};
   page.shelf_height = height;
   pages_.push_back(page);
   return pages_.back();
 }
 
-const TextCache::Piece& TextCache::piece(QOpenGLExtraFunctions& gl, std::string_view utf8,
-                                         const TextStyle& style) {
+const TextCache::Piece& TextCache::piece(std::string_view utf8, const TextStyle& style) {
   std::string key(utf8.substr(0, 2048));
   key += '\x1f';
   key += std::to_string(static_cast<int>(style.px * 16)) + (style.bold ? 'b' : 'r') +
          (style.tabular ? 't' : 'p') + std::to_string(static_cast<int>(style.max_width));
   if (const auto it = pieces_.find(key); it != pieces_.end()) return it->second;
   const QImage image = rasterise(fitted(utf8, style), style, measure(utf8, style));
-  Page& page = page_for(gl, image.width(), image.height());
-  gl.glBindTexture(GL_TEXTURE_2D, page.texture);
-  gl.glPixelStorei(GL_UNPACK_ALIGNMENT, 1);
-  gl.glPixelStorei(GL_UNPACK_ROW_LENGTH, static_cast<int>(image.bytesPerLine()));
-  gl.glTexSubImage2D(GL_TEXTURE_2D, 0, page.x, page.shelf_y, image.width(), image.height(), GL_RED,
-                     GL_UNSIGNED_BYTE, image.constBits());
-  gl.glPixelStorei(GL_UNPACK_ROW_LENGTH, 0);
-  gl.glPixelStorei(GL_UNPACK_ALIGNMENT, 4);
+  Page& page = page_for(image.width(), image.height());
+  textures_.put_coverage(page.texture, page.x, page.shelf_y, image.width(), image.height(), image.constBits(), image.bytesPerLine());
   const auto uv = [](int x, int y) {
     return ImVec2(static_cast<float>(x) / kPage, static_cast<float>(y) / kPage);
   };
@@ -146,20 +128,18 @@ const TextCache::Piece& TextCache::piece(QOpenGLExtraFunctions& gl, std::string_
   return pieces_.emplace(std::move(key), made).first->second;
 }
 
-void TextCache::draw(QOpenGLExtraFunctions& gl, ImDrawList& list, ImVec2 at, std::string_view utf8,
-                     const TextStyle& style, ImU32 color) {
+void TextCache::draw(ImDrawList& list, ImVec2 at, std::string_view utf8, const TextStyle& style, ImU32 color) {
   if (utf8.empty()) return;
-  const Piece& p = piece(gl, utf8, style);
+  const Piece& p = piece(utf8, style);
   const auto snap = [&](float v) { return std::round(v * ratio_) / ratio_; };
   const ImVec2 a(snap(at.x) - kPad / ratio_, snap(at.y) - kPad / ratio_);
   list.AddImage(reinterpret_cast<ImTextureID>(static_cast<std::uintptr_t>(p.texture)), a,
                 {a.x + p.size.x, a.y + p.size.y}, p.uv0, p.uv1, color);
 }
 
-void TextCache::draw_up(QOpenGLExtraFunctions& gl, ImDrawList& list, ImVec2 at,
-                        std::string_view utf8, const TextStyle& style, ImU32 color) {
+void TextCache::draw_up(ImDrawList& list, ImVec2 at, std::string_view utf8, const TextStyle& style, ImU32 color) {
   if (utf8.empty()) return;
-  const Piece& p = piece(gl, utf8, style);
+  const Piece& p = piece(utf8, style);
   const auto snap = [&](float v) { return std::round(v * ratio_) / ratio_; };
   const ImVec2 a(snap(at.x) - kPad / ratio_, snap(at.y) + kPad / ratio_);
   const ImVec2 b(a.x + p.size.y, a.y - p.size.x);
@@ -168,12 +148,9 @@ void TextCache::draw_up(QOpenGLExtraFunctions& gl, ImDrawList& list, ImVec2 at,
                     {p.uv1.x, p.uv0.y}, {p.uv1.x, p.uv1.y}, {p.uv0.x, p.uv1.y}, color);
 }
 
-void TextCache::begin_frame(QOpenGLExtraFunctions& gl) {
-  if (pages_.size() > kPagesKept) release(gl);
-}
-
-void TextCache::release(QOpenGLExtraFunctions& gl) {
-  for (const Page& page : pages_) gl.glDeleteTextures(1, &page.texture);
+void TextCache::begin_frame() {
+  if (pages_.size() <= kPagesKept) return;
+  for (const Page& page : pages_) textures_.drop(page.texture);
   pages_.clear();
   pieces_.clear();
 }

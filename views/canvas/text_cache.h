@@ -11,7 +11,7 @@
 #include <QFontMetricsF>
 #include <QImage>
 
-class QOpenGLExtraFunctions;
+#include "views/canvas/textures.h"
 
 namespace vitrine::views {
 
@@ -27,20 +27,24 @@ struct TextStyle {
 /// can hold any.
 class TextCache {
  public:
+  /// @param textures  where the pages go; outlives this
+  explicit TextCache(Textures& textures) : textures_(textures) {}
+
   /// Forgets every text; call when family or scale changes.
   void configure(const QString& family, float device_ratio);
-  /// Width and height in logical pixels. Needs no GL context.
+  /// Width and height in logical pixels.
   [[nodiscard]] ImVec2 measure(std::string_view utf8, const TextStyle& style) const;
-  /// Draws at the top-left corner `at`. The context must be current.
-  void draw(QOpenGLExtraFunctions& gl, ImDrawList& list, ImVec2 at, std::string_view utf8,
+  /// Draws at the top-left corner `at`.
+  void draw(ImDrawList& list, ImVec2 at, std::string_view utf8,
             const TextStyle& style, ImU32 color);
   /// Draws upwards (turned 90 degrees to the left); `at` is the bottom-left corner of the turned
   /// text.
-  void draw_up(QOpenGLExtraFunctions& gl, ImDrawList& list, ImVec2 at, std::string_view utf8,
+  void draw_up(ImDrawList& list, ImVec2 at, std::string_view utf8,
                const TextStyle& style, ImU32 color);
   /// Frees pages when many are used; between frames only.
-  void begin_frame(QOpenGLExtraFunctions& gl);
-  void release(QOpenGLExtraFunctions& gl);
+  void begin_frame();
+  /// Loads the font of a style before a text asks for it.
+  void warm_up(const TextStyle& style) { (void)piece("0.1", style); }
 
  private:
   struct Piece {
@@ -63,9 +67,10 @@ class TextCache {
   [[nodiscard]] const Face& face(const TextStyle& style) const;
   [[nodiscard]] QString fitted(std::string_view utf8, const TextStyle& style) const;
   [[nodiscard]] QImage rasterise(const QString& text, const TextStyle& style, ImVec2 size) const;
-  const Piece& piece(QOpenGLExtraFunctions& gl, std::string_view utf8, const TextStyle& style);
-  Page& page_for(QOpenGLExtraFunctions& gl, int width, int height);
+  const Piece& piece(std::string_view utf8, const TextStyle& style);
+  Page& page_for(int width, int height);
 
+  Textures& textures_;
   QString family_ = QStringLiteral("Inter");
   float ratio_ = 1;
   mutable std::unordered_map<int, Face> faces_;  ///< by size in device pixels, negative if bold
