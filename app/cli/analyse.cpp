@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "app/cli/commands.h"
+#include "app/cli/forecast_view.h"
 #include "app/cli/options.h"
 #include "app/cli/program.h"
 #include "app/cli/report_text.h"
@@ -54,14 +55,17 @@ Result<int> analyse(Context& context, const AnalyseOptions& options) {
   engine::Workspace workspace(model);
   const std::size_t count = std::max<std::size_t>(1, items.size());
   json envelopes = json::array();
+  ForecastView forecasts(count);
   for (std::size_t i = 0; i < count; ++i) {
     const Stopwatch watch;
     if (!items.empty()) VITRINE_CHECK(workspace.set_input(items[i]));
+    VITRINE_CHECK(forecasts.analysis(context, analysis.info(), workspace, edits));
     engine::AnalysisRequest request{workspace, edits, params, context.progress(), {}};
     VITRINE_TRY(const Report report, analysis.run(request));
     Envelope envelope{"analyse", model_json(*model), json::array(), engine::report_to_json(report), verified_json(report.verified), 0};
     if (!items.empty()) envelope.inputs.push_back(engine::input_item_to_json(items[i]));
     envelope.timing_ms = watch.milliseconds();
+    envelope.forecast = forecasts.last();
     if (!options.out.empty()) {
       const auto path = numbered(options.out, i, count);
       VITRINE_CHECK(write_report(path, report, envelope));

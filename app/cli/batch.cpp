@@ -9,11 +9,13 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/figure_file.h"
+#include "app/cli/forecast_view.h"
 #include "app/cli/options.h"
 #include "app/cli/program.h"
 #include "engine/batch/inputs.h"
 #include "engine/batch/runner.h"
 #include "engine/batch/workspace_executor.h"
+#include "engine/core/free_memory.h"
 
 namespace vitrine::app {
 
@@ -23,6 +25,9 @@ using engine::Result;
 using nlohmann::json;
 
 namespace {
+
+/// So few are always forecast; more only where a limit of memory or a dry run asks for it.
+constexpr std::size_t kFewItems = 64;
 
 struct BatchCommand {
   std::string job;
@@ -52,21 +57,57 @@ std::shared_ptr<engine::JobTools> tools_of_program() {
   return tools;
 }
 
-int print_plan(Context& context, const engine::Job& job, const engine::Plan& plan) {
+/// What the items are forecast to take.
+struct JobForecast {
+  std::vector<json> items;           ///< `{"peak_bytes", "time_ms"}`, `{"refused"}`, or null
+  std::vector<std::string> texts;
+  std::int64_t peak_bytes = 0;
+  double seconds = 0;
+  std::optional<engine::Error> refused;   ///< the first that does not fit
+
+  void add(const engine::PlanItem& item, const Result<std::optional<engine::ItemForecast>>& forecast) {
+    if (!forecast) {
+      items.push_back({{"refused", sentence(forecast.error())}});
+      texts.push_back("cannot be done: " + sentence(forecast.error()));
+      if (forecast.error().code == ErrorCode::DoesNotFit && !refused)
+        refused = engine::Error{ErrorCode::DoesNotFit, fmt::format("item {} ({}, {}): {}", item.ordinal, item.step.id, item.input_name.empty() ? item.model : item.input_name, forecast.error().message)};
+      return;
+    }
+    items.push_back(*forecast ? json{{"peak_bytes", (*forecast)->peak_bytes}, {"time_ms", 1e3 * (*forecast)->seconds}} : json(nullptr));
+    texts.push_back(*forecast ? forecast_text((*forecast)->peak_bytes, (*forecast)->seconds) + ((*forecast)->sweeps ? " for each pass" : "") : "not forecast");
+    if (!*forecast) return;
+    peak_bytes = std::max(peak_bytes, (*forecast)->peak_bytes);
+    seconds += (*forecast)->seconds;
+  }
+};
+
+Result<JobForecast> forecast_job(Context& context, engine::JobTools& tools, const engine::Plan& plan) {
+  JobForecast all;
+  for (const engine::PlanItem& item : plan.items) {
+    VITRINE_CHECK(context.progress().step(0, "forecasting"));
+    all.add(item, engine::forecast_item(tools, item));
+  }
+  context.clear_progress();
+  return all;
+}
+
+int print_plan(Context& context, const engine::Job& job, const engine::Plan& plan, const JobForecast& forecast) {
   json rows = json::array();
   std::string text = fmt::format("{}: {} items into {}\n", job.name, plan.items.size(), job.out.string());
   for (const engine::PlanItem& item : plan.items) {
     const std::string what = item.step.kind == engine::StepKind::Assert ? item.step.check : item.step.name;
+    const std::size_t i = rows.size();
     rows.push_back({{"item", item.ordinal}, {"model", item.model}, {"input", item.input ? engine::input_item_to_json(*item.input) : json(nullptr)},
-                    {"do", step_kind_name(item.step.kind)}, {"id", item.step.id}, {"what", what}});
-    if (rows.size() <= 200) text += fmt::format("  {:>5}  {:<8} {}  {}  {}\n", item.ordinal, step_kind_name(item.step.kind), what, item.model, item.input_name);
+                    {"do", step_kind_name(item.step.kind)}, {"id", item.step.id}, {"what", what}, {"forecast", forecast.items[i]}});
+    if (i < 200) text += fmt::format("  {:>5}  {:<8} {}  {}  {}  {}\n", item.ordinal, step_kind_name(item.step.kind), what, item.model, item.input_name, forecast.texts[i]);
   }
   if (rows.size() > 200) text += fmt::format("  ... {} more\n", rows.size() - 200);
-  if (context.json)
-    context.print(to_json(Envelope{"batch", nullptr, json::array({job.name}), {{"dry_run", true}, {"items", rows}}, nullptr, 0}));
-  else
-    context.print(text);
-  return 0;
+  text += "forecast: " + forecast_text(forecast.peak_bytes, forecast.seconds) + " of passes\n";
+  Envelope envelope{"batch", nullptr, json::array({job.name}), {{"dry_run", true}, {"items", rows}}, nullptr, 0};
+  envelope.forecast = {{"peak_bytes", forecast.peak_bytes}, {"time_ms", 1e3 * forecast.seconds}};
+  if (context.json) context.print(to_json(envelope));
+  else context.print(text);
+  return forecast.refused ? exit_code(ErrorCode::DoesNotFit) : 0;
 }
 
 int print_summary(Context& context, const engine::Job& job, const engine::BatchSummary& summary, double milliseconds) {
@@ -93,7 +134,12 @@ Result<int> batch(Context& context, const BatchCommand& command) {
   VITRINE_TRY(const engine::Job job, engine::read_job(command.job));
   const auto tools = tools_of_program();
   VITRINE_TRY(const engine::Plan plan, engine::plan_job(job, [&](const engine::JobStep& step) { return engine::step_needs_input(*tools, step); }));
-  if (command.dry_run) return print_plan(context, job, plan);
+  if (command.dry_run || engine::memory_limit() > 0 || plan.items.size() <= kFewItems) {
+    VITRINE_TRY(const JobForecast forecast, forecast_job(context, *tools, plan));
+    if (command.dry_run) return print_plan(context, job, plan, forecast);
+    if (forecast.refused) return tl::unexpected(*forecast.refused);
+    context.note("forecast: " + forecast_text(forecast.peak_bytes, forecast.seconds) + " of passes");
+  }
   context.kept = fmt::format("finished items are kept in {}; continue with --resume", (job.out / "results.sqlite").string());
   VITRINE_TRY(const engine::BatchSummary summary,
               engine::run_batch(job, plan, [&]() -> Result<std::unique_ptr<engine::JobExecutor>> { return engine::workspace_executor(tools); },
@@ -109,7 +155,7 @@ void add_batch(CLI::App& root, Context& context) {
   command->add_option("JOB", options->job, "Job file, JSON")->required();
   auto* resume = command->add_flag("--resume", options->options.resume, "Continue the last run of this job");
   command->add_flag("--retry-failed", options->options.retry_failed, "Do failed items again")->needs(resume);
-  auto* dry = command->add_flag("--dry-run", options->dry_run, "Say what would be done");
+  auto* dry = command->add_flag("--dry-run", options->dry_run, "Say what would be done, and what it will take");
   command->add_option("--workers", options->options.workers, "Items done at the same time")->check(CLI::Range(1, 256));
   dry->excludes(resume);
   add_common_options(*command, context);

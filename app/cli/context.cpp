@@ -92,9 +92,11 @@ int Context::report_error(const Error& error) {
 nlohmann::json to_json(const Envelope& envelope) {
   nlohmann::json verified = envelope.verified;
   if (verified.is_null()) verified = {{"how", "not checked"}, {"max_abs_diff", nullptr}};
-  return {{"vitrine", engine::version()}, {"command", envelope.command}, {"model", envelope.model},
-          {"inputs", envelope.inputs},    {"result", envelope.result},   {"verified", verified},
-          {"timing_ms", envelope.timing_ms}};
+  nlohmann::json json = {{"vitrine", engine::version()}, {"command", envelope.command}, {"model", envelope.model},
+                         {"inputs", envelope.inputs},    {"result", envelope.result},   {"verified", verified},
+                         {"timing_ms", envelope.timing_ms}};
+  if (!envelope.forecast.is_null()) json["forecast"] = envelope.forecast;
+  return json;
 }
 
 }  // namespace vitrine::app

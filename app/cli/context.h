@@ -45,7 +45,7 @@ class Context {
   std::shared_ptr<class ProgressView> view_;
 };
 
-/// `{"vitrine", "command", "model", "inputs", "result", "verified", "timing_ms"}`.
+/// `{"vitrine", "command", "model", "inputs", "result", "verified", "timing_ms"}`, and "forecast" where there was one.
 struct Envelope {
   std::string command;
   nlohmann::json model;                                  ///< null: none
@@ -53,6 +53,7 @@ struct Envelope {
   nlohmann::json result;
   nlohmann::json verified;                               ///< null: {"how": "not checked"}
   double timing_ms = 0;
+  nlohmann::json forecast;                               ///< `{"peak_bytes", "time_ms"}`; null: none
 };
 [[nodiscard]] nlohmann::json to_json(const Envelope& envelope);
 

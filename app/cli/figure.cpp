@@ -4,6 +4,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/figure_file.h"
+#include "app/cli/forecast_view.h"
 #include "app/cli/options.h"
 #include "app/cli/program.h"
 #include "engine/batch/inputs.h"
@@ -52,11 +53,13 @@ Result<int> figure(Context& context, FigureOptions options) {
   VITRINE_CHECK(check_needs(analysis.info(), *model, !items.empty()));
   engine::Workspace workspace(model);
   if (!items.empty()) VITRINE_CHECK(workspace.set_input(items.front()));
+  ForecastView forecast;
+  VITRINE_CHECK(forecast.analysis(context, analysis.info(), workspace, edits));
   engine::AnalysisRequest request{workspace, edits, checked, context.progress(), {}};
   VITRINE_TRY(const Report report, analysis.run(request));
   VITRINE_CHECK(write_figure(report, options.figure, options.out));
   Envelope envelope{"figure", model_json(*model), json::array(), {{"view", options.view}, {"written", options.out}, {"width_mm", options.figure.width_mm}},
-                    verified_json(report.verified), watch.milliseconds()};
+                    verified_json(report.verified), watch.milliseconds(), forecast.json()};
   if (!items.empty()) envelope.inputs.push_back(engine::input_item_to_json(items.front()));
   if (context.json) context.print(to_json(envelope));
   else context.print(fmt::format("wrote {}", options.out));

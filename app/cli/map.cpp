@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "app/cli/commands.h"
+#include "app/cli/forecast_view.h"
 #include "app/cli/options.h"
 #include "app/cli/program.h"
 #include "app/cli/tensor_file.h"
@@ -50,6 +51,8 @@ Result<int> map_command(Context& context, const MapOptions& options) {
   request.edits = edits;
   request.keep_residuals = false;
   if (!options.cross) request.upto = mixer->block;
+  ForecastView forecast;
+  VITRINE_CHECK(forecast.pass(context, *model, request));
   VITRINE_TRY(const auto run, engine::run_model(*model, request, context.progress()));
   const auto found = run->maps.find(mixer->site);
   if (found == run->maps.end()) return fail(ErrorCode::InvalidInput, fmt::format("{} has no mixing map for this input", mixer->site));
@@ -70,6 +73,7 @@ Result<int> map_command(Context& context, const MapOptions& options) {
                      {"cols", {cols.first, cols.second}}, {"written", options.out}};
   envelope.verified = {{"how", "map x values against the mixer's output"}, {"max_abs_diff", residual}};
   envelope.timing_ms = watch.milliseconds();
+  envelope.forecast = forecast.json();
   if (context.json) context.print(to_json(envelope));
   else
     context.print(fmt::format("{} head {}: {} of {} x {}, rows {}:{}, columns {}:{} in {}\nmap x values differs from the mixer's output by {:.3g}",

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "app/cli/commands.h"
+#include "app/cli/forecast_view.h"
 #include "app/cli/options.h"
 #include "app/cli/program.h"
 #include "app/cli/tensor_file.h"
@@ -125,10 +126,11 @@ Result<json> generate_text(Context& context, const engine::Model& model, const e
   return result;
 }
 
-/// What all inputs came to, for a program and for a person.
+/// What all inputs came to, for a program and for a person, and what they were forecast to take.
 struct Results {
   Envelope envelope;
   std::string text;
+  ForecastView forecasts;
 };
 
 /// One input with its generation and taps, and the file of both.
@@ -136,13 +138,14 @@ engine::Status run_tapped(Context& context, const engine::Model& model, const Ru
                           const engine::PreparedInput& input, Results& results) {
   std::map<std::string, Tensor> tensors;
   json& result = results.envelope.result;
+  const engine::RunRequest request{.inputs = input.tensors, .edits = edits, .taps = options.taps, .capture_maps = false, .keep_residuals = false};
+  VITRINE_CHECK(options.generate > 0 ? results.forecasts.generation(context, model, request, options.generate) : results.forecasts.pass(context, model, request));
   if (options.generate > 0) {
     VITRINE_TRY(json made, generate_text(context, model, input, options, edits, results.text, tensors));
     result.push_back({{"generated", std::move(made)}});
     if (options.out.empty()) return {};
   }
-  VITRINE_TRY(const auto done, engine::run_model(model, {.inputs = input.tensors, .edits = edits, .taps = options.taps, .capture_maps = false, .keep_residuals = false},
-                                                 context.progress()));
+  VITRINE_TRY(const auto done, engine::run_model(model, request, context.progress()));
   json taps = json::object();
   for (const auto& [name, tensor] : done->taps) taps[name] = tensor.shape();
   if (options.generate == 0) {
@@ -164,6 +167,7 @@ engine::Status run_together(Context& context, const engine::Model& model, const 
                             const std::vector<engine::PreparedInput>& inputs, Results& results) {
   std::vector<std::map<std::string, Tensor>> tensors;
   for (const engine::PreparedInput& input : inputs) tensors.push_back(input.tensors);
+  VITRINE_CHECK(results.forecasts.together(context, model, tensors, edits));
   return engine::run_packed(model, tensors, edits, [&](const engine::PackedText& done) -> engine::Status {
     const json outputs = outputs_json(model, done.outputs, options.top);
     results.envelope.result.push_back({{"outputs", outputs}, {"taps", json::object()}, {"milliseconds", done.milliseconds}, {"together", done.together}});
@@ -182,7 +186,7 @@ Result<int> run(Context& context, const RunOptions& options) {
   if (!options.out.empty() && items.size() != 1)
     return fail(ErrorCode::Usage, fmt::format("expected one input with --out, came {}", items.size()));
   VITRINE_TRY(const auto model, open_model_of(context, options.model, options.dtype));
-  Results results{{"run", model_json(*model), json::array(), json::array(), nullptr, 0}, {}};
+  Results results{{"run", model_json(*model), json::array(), json::array(), nullptr, 0}, {}, ForecastView(items.size())};
   const bool outputs_alone = options.generate == 0 && options.taps.empty() && options.out.empty();
   std::vector<engine::PreparedInput> waiting;
   for (const engine::InputItem& item : items) {
@@ -199,6 +203,7 @@ Result<int> run(Context& context, const RunOptions& options) {
   }
   if (results.envelope.result.size() == 1) results.envelope.result = json(results.envelope.result[0]);
   results.envelope.timing_ms = watch.milliseconds();
+  results.envelope.forecast = results.forecasts.json();
   if (context.json) context.print(to_json(results.envelope));
   else context.print(results.text);
   return 0;

@@ -5,11 +5,29 @@
 #include <fmt/format.h>
 
 #include "engine/io/report_json.h"
+#include "engine/run/forecast_memory.h"
+#include "engine/run/input.h"
 #include "engine/run/workspace.h"
 
 namespace vitrine::engine {
 
 namespace {
+
+Result<std::shared_ptr<const Model>> shared_model(JobTools& tools, const std::string& name, const Progress& progress) {
+  std::lock_guard lock(tools.mutex);
+  auto& model = tools.models[name];
+  if (!model) {
+    VITRINE_TRY(model, open_model(name, {}, progress));
+  }
+  return model;
+}
+
+/// Whether the item is a pass over its input, and more.
+Result<bool> needs_pass(const JobTools& tools, const PlanItem& item) {
+  if (!item.input || item.step.kind == StepKind::Compress || item.step.kind == StepKind::Assert) return false;
+  VITRINE_TRY(const auto* found, tools.analyses->get(item.step.name));
+  return (*found)->info().needs_pass;
+}
 
 class WorkspaceExecutor final : public JobExecutor {
  public:
@@ -21,6 +39,7 @@ class WorkspaceExecutor final : public JobExecutor {
     VITRINE_CHECK(enter(item, progress));
     ItemOutcome outcome;
     Report report;
+    VITRINE_TRY(const std::optional<ItemForecast> forecast, forecast_here(item));
     if (item.step.kind == StepKind::Compress) {
       VITRINE_TRY(const auto* method, tools_->compressions->get(item.step.name));
       VITRINE_TRY(const auto params, check_params((*method)->info(), item.step.params));
@@ -32,6 +51,10 @@ class WorkspaceExecutor final : public JobExecutor {
     }
     VITRINE_CHECK(draw(item, report, outcome));
     outcome.metrics = metric_rows(item.step.id, report);
+    if (forecast) {
+      outcome.metrics.push_back({item.step.id + ".forecast_peak_bytes", {}, {}, {}, static_cast<double>(forecast->peak_bytes)});
+      outcome.metrics.push_back({item.step.id + ".forecast_ms", {}, {}, {}, 1e3 * forecast->seconds});
+    }
     if (!report.arrays.empty()) outcome.primary = item.step.id + "." + report.arrays.front().name;
     outcome.verified = report.verified;
     outcome.artefacts.push_back({item.step.id + ".json", "report", report_json(report), {}});
@@ -43,7 +66,7 @@ class WorkspaceExecutor final : public JobExecutor {
   /// Makes `workspace_` hold the model and the input of the item.
   Status enter(const PlanItem& item, const Progress& progress) {
     if (!workspace_ || model_name_ != item.model) {
-      VITRINE_TRY(auto model, model(item.model, progress));
+      VITRINE_TRY(auto model, shared_model(*tools_, item.model, progress));
       workspace_ = std::make_unique<Workspace>(std::move(model));
       model_name_ = item.model;
       input_.reset();
@@ -56,13 +79,12 @@ class WorkspaceExecutor final : public JobExecutor {
     return {};
   }
 
-  Result<std::shared_ptr<const Model>> model(const std::string& name, const Progress& progress) {
-    std::lock_guard lock(tools_->mutex);
-    auto& model = tools_->models[name];
-    if (!model) {
-      VITRINE_TRY(model, open_model(name, {}, progress));
-    }
-    return model;
+  /// Of the model and input that are there; none where the item makes no pass over an input.
+  Result<std::optional<ItemForecast>> forecast_here(const PlanItem& item) {
+    VITRINE_TRY(const bool passes, needs_pass(*tools_, item));
+    if (!passes) return std::nullopt;
+    VITRINE_TRY(const Forecast f, engine::forecast(workspace_->model(), {.inputs = workspace_->input().tensors, .edits = item.step.edits}));
+    return ItemForecast{f.peak_bytes, f.seconds};
   }
 
   Result<Report> analyse(const PlanItem& item, const Progress& progress) {
@@ -90,6 +112,20 @@ class WorkspaceExecutor final : public JobExecutor {
 };
 
 }  // namespace
+
+Result<std::optional<ItemForecast>> forecast_item(JobTools& tools, const PlanItem& item) {
+  if (item.step.kind == StepKind::Assert || item.step.kind == StepKind::Compress) return std::nullopt;
+  VITRINE_TRY(const auto model, shared_model(tools, item.model, {}));
+  if (!model->cannot_run().empty()) return std::nullopt;
+  VITRINE_TRY(const bool passes, needs_pass(tools, item));
+  if (!passes) return ItemForecast{forecast_memory(*model, {.capture_maps = false, .keep_residuals = false}).peak_bytes};
+  VITRINE_TRY(const auto* analysis, tools.analyses->get(item.step.name));
+  VITRINE_TRY(const PreparedInput input, prepare(*model, *item.input));
+  const RunRequest request{.inputs = input.tensors, .edits = item.step.edits};
+  VITRINE_CHECK(check_memory(*model, request));
+  VITRINE_TRY(const Forecast f, forecast(*model, request));
+  return ItemForecast{f.peak_bytes, f.seconds, (*analysis)->info().slow};
+}
 
 Result<bool> step_needs_input(const JobTools& tools, const JobStep& step) {
   if (step.kind == StepKind::Compress) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "engine/analysis/analysis.h"
@@ -25,6 +26,16 @@ struct JobTools {
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<const Model>> models;
 };
+
+/// What an item is forecast to take: a pass over its model and input; of what looks at the file alone, the model.
+struct ItemForecast {
+  std::int64_t peak_bytes = 0;
+  double seconds = 0;
+  bool sweeps = false;               ///< many passes, of which this is one
+};
+/// Opens the model, which stays open for the job. None of compressions and assertions.
+/// @error DoesNotFit with what is missing; those of opening and preparing
+[[nodiscard]] Result<std::optional<ItemForecast>> forecast_item(JobTools& tools, const PlanItem& item);
 
 /// Whether a step needs an input; refuses unknown analyses, wrong parameters, and figures where nothing can draw.
 [[nodiscard]] Result<bool> step_needs_input(const JobTools& tools, const JobStep& step);

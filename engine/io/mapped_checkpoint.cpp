@@ -48,7 +48,7 @@ void decode_strided(const TensorEntry& entry, const TensorSource& source, const 
 
 /// Pages of a mapping that were read need not stay in this process: the values are elsewhere now.
 void leave_memory(std::span<const std::byte> stored) {
-  constexpr std::size_t kWorthAsking = std::size_t{1} << 20;
+  constexpr std::size_t kWorthAsking = std::size_t{64} << 10;
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE)), begin = reinterpret_cast<std::uintptr_t>(stored.data());
   const std::uintptr_t first = (begin + page - 1) / page * page, last = (begin + stored.size()) / page * page;
   if (stored.size() >= kWorthAsking && first < last) static_cast<void>(::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED));

@@ -1,5 +1,6 @@
 #include "engine/mixers/attention.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -216,12 +217,39 @@ Tensor AttentionCore::forward(const Tensor& x, const Tensor& memory, const Score
   return out_.defined() ? out_(tokens) : tokens;
 }
 
-double AttentionCore::flops(std::int64_t batch, std::int64_t queries, std::int64_t keys) const {
-  double weights = static_cast<double>(q_.weight().numel());
-  for (const auto* l : {&k_, &v_, &out_})
-    if (l->defined()) weights += static_cast<double>(l->weight().numel());
-  const double pairs = static_cast<double>(queries) * static_cast<double>(keys) * (causal_ ? 0.5 : 1.0);
-  return 2.0 * static_cast<double>(batch) * (static_cast<double>(queries) * weights + pairs * n_heads_ * (d_head_ + d_value_));
+namespace {
+
+/// Pairs of the last `queries` of `keys` tokens, of which each sees itself and those before it, at most `window` in all.
+double causal_pairs(double queries, double keys, double window) {
+  const double first = keys - queries + 1;   // keys of the first query
+  if (window <= 0 || keys <= window) return queries * (first + keys) / 2;
+  const double growing = std::max(0.0, window - first);
+  return growing * (first + window - 1) / 2 + (queries - growing) * window;
+}
+
+}  // namespace
+
+PartCost AttentionCore::cost(const PartLoad& load, std::int64_t keys) const {
+  const auto batch = static_cast<double>(load.batch), rows = batch * static_cast<double>(load.tokens);
+  const double sources = !cross_ ? rows : load.before > 0 ? 0 : batch * static_cast<double>(keys);   // of a memory once
+  const auto values = [](const PackedLinear& l) { return l.defined() ? static_cast<double>(l.weight().numel()) : 0.0; };
+  const auto q = static_cast<double>(n_heads_ * d_head_), z = static_cast<double>(n_heads_ * d_value_);
+  const double kv = shared_qkv_ ? 0 : static_cast<double>(n_kv_heads_ * (d_head_ + d_value_));
+  PartCost c;
+  c.linear_flops = 2 * (rows * (values(q_) + values(out_)) + sources * (values(k_) + values(v_)));
+  const double pairs = causal_ ? causal_pairs(static_cast<double>(load.tokens), static_cast<double>(keys), static_cast<double>(window_))
+                               : static_cast<double>(load.tokens) * static_cast<double>(keys);
+  c.mixing = Mixing{.problems = batch, .heads = n_heads_, .kv_heads = n_kv_heads_, .queries = load.tokens, .keys = keys, .d_key = d_head_, .d_value = d_value_, .pairs = pairs};
+  c.in = rows * static_cast<double>(q_.weight().size(1));
+  c.out = out_.defined() ? rows * static_cast<double>(out_.weight().size(0)) : rows * z;
+  c.live = rows * (q + z) + sources * kv;
+  for (const Codebook& book : codebooks_) c.linear_flops += book.flops(rows);
+  if (rope_) c.live += rows * (2 * q + static_cast<double>(n_kv_heads_ * d_head_));   // both halves, turned
+  if (cross_ || causal_) {
+    const double kept = window_ > 0 ? std::min(static_cast<double>(keys), static_cast<double>(window_)) : static_cast<double>(keys);
+    c.state = batch * kept * static_cast<double>(n_kv_heads_ * (d_head_ + d_value_));
+  }
+  return c;
 }
 
 }  // namespace vitrine::engine

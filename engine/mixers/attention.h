@@ -41,7 +41,8 @@ class AttentionCore {
   [[nodiscard]] bool causal() const { return causal_; }
   [[nodiscard]] std::int64_t window() const { return window_; }
   [[nodiscard]] const std::string& site() const { return site_; }
-  [[nodiscard]] double flops(std::int64_t batch, std::int64_t queries, std::int64_t keys) const;
+  /// @param keys that every query sees unless it is causal or has a window; cached ones too
+  [[nodiscard]] PartCost cost(const PartLoad& load, std::int64_t keys) const;
 
  private:
   struct Heads { Tensor q, k, v; };

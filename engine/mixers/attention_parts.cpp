@@ -70,7 +70,9 @@ class AttentionPart final : public Part {
     if (map) pass.maps[core_.site()] = map;
     return y;
   }
-  double flops(std::int64_t batch, std::int64_t tokens) const override { return core_.flops(batch, tokens, tokens); }
+  PartCost cost(const PartLoad& load) const override {
+    return core_.cost(load, cross_ ? (load.memory > 0 ? load.memory : load.tokens) : load.before + load.tokens);
+  }
 
  private:
   AttentionCore core_;

@@ -84,10 +84,19 @@ class Mamba final : public Part {
     if (pass.differentiable) z = z * unsqueeze(pass.head_gate(site, z.size(0), d_inner), 1);
     return out_proj(z);
   }
-  double flops(std::int64_t batch, std::int64_t tokens) const override {
-    double weights = 0;
+  PartCost cost(const PartLoad& load) const override {
+    const auto rows = static_cast<double>(load.batch * load.tokens), inner = static_cast<double>(d_inner);
+    double weights = static_cast<double>(d_inner * d_conv);
     for (const auto* l : {&in_proj, &x_proj, &dt_proj, &out_proj}) weights += static_cast<double>(l->weight().numel());
-    return static_cast<double>(batch * tokens) * (2 * weights + 9.0 * d_inner * d_state);
+    PartCost c;
+    c.linear_flops = 2 * rows * weights;
+    c.mixing = Mixing{.form = Mixing::Form::Scan, .problems = static_cast<double>(load.batch), .heads = d_inner, .queries = load.tokens, .keys = load.tokens, .d_value = d_state};
+    c.in = rows * static_cast<double>(in_proj.weight().size(1));
+    c.out = rows * static_cast<double>(out_proj.weight().size(0));
+    c.between = rows * (4 * inner + dt_rank);   // both halves, the convolved one, the gated output; the step's factors
+    c.live = 8 * rows * inner;                  // both halves, convolved, step before and after, mixed, skipped, gated
+    c.state = static_cast<double>(load.batch) * inner * (d_state + d_conv - 1);
+    return c;
   }
 };
 

@@ -55,6 +55,21 @@ class WindowAttention final : public Part {
   bool pad_first = false, joint_shrink = false;
   Tensor table;   // [(2w-1)(2w-1), head]
 
+  struct Extent {
+    std::int64_t rows, cols, shift_rows, shift_cols;
+  };
+  /// A map that is not larger than the window is one window, without shift: per axis, or for both together.
+  Extent window_for(std::int64_t rows, std::int64_t cols) const {
+    Extent w{window_rows, window_cols, shift_rows, shift_cols};
+    if (joint_shrink) {
+      if (std::min(rows, cols) <= w.rows) w = {std::min(rows, cols), std::min(rows, cols), 0, 0};
+    } else {
+      if (rows <= w.rows) { w.rows = rows; w.shift_rows = 0; }
+      if (cols <= w.cols) { w.cols = cols; w.shift_cols = 0; }
+    }
+    return w;
+  }
+
   Tensor relative_bias(std::int64_t wr, std::int64_t wc) const {
     const std::int64_t n = wr * wc;
     std::vector<std::int64_t> ids(static_cast<std::size_t>(n * n));
@@ -80,14 +95,7 @@ class WindowAttention final : public Part {
   Tensor forward(const Tensor& x, Pass& pass) const override {
     const auto [rows, cols] = pass.grids.at(tower);
     const std::int64_t batch = x.size(0), width = x.size(2);
-    std::int64_t wr = window_rows, wc = window_cols, sr = shift_rows, sc = shift_cols;
-    // A map that is not larger than the window is one window, without shift: per axis, or for both together.
-    if (joint_shrink) {
-      if (std::min(rows, cols) <= wr) { wr = wc = std::min(rows, cols); sr = sc = 0; }
-    } else {
-      if (rows <= wr) { wr = rows; sr = 0; }
-      if (cols <= wc) { wc = cols; sc = 0; }
-    }
+    const auto [wr, wc, sr, sc] = window_for(rows, cols);
     const WindowLayout layout = lay_out(rows, cols, wr, wc, sr, sc, pad_first);
     std::vector<std::int64_t> order, back(static_cast<std::size_t>(layout.n_grid));
     for (const auto& window : layout.tokens)
@@ -107,9 +115,16 @@ class WindowAttention final : public Part {
     if (map) pass.maps[core->site()] = windowed_map(map, layout.tokens, layout.n_all, layout.n_grid);
     return index_select(reshape(y, {-1, windows * slots, width}), 1, back);
   }
-  double flops(std::int64_t batch, std::int64_t tokens) const override {
-    const std::int64_t slots = window_rows * window_cols;
-    return core->flops(batch * std::max<std::int64_t>(1, tokens / slots), slots, slots);
+  PartCost cost(const PartLoad& load) const override {
+    std::int64_t slots = std::min(window_rows * window_cols, load.tokens), windows = (load.tokens + slots - 1) / slots;
+    if (load.rows > 0 && load.cols > 0) {   // what is padded is computed too
+      const Extent w = window_for(load.rows, load.cols);
+      slots = w.rows * w.cols;
+      windows = ((load.rows + w.rows - 1) / w.rows) * ((load.cols + w.cols - 1) / w.cols);
+    }
+    PartCost c = core->cost({.batch = load.batch * windows, .tokens = slots}, slots);
+    c.live += c.in + c.out;   // the windows, and what comes back from them
+    return c;
   }
 };
 
@@ -138,6 +153,12 @@ class PatchMerging final : public Part {
   std::string tower;
   std::unique_ptr<Part> norm;
   PackedLinear reduction;
+
+  PartCost cost(const PartLoad& load) const override {
+    const auto rows = static_cast<double>(load.batch * ((load.tokens + 3) / 4));
+    return {.linear_flops = 2 * rows * static_cast<double>(reduction.weight().numel()), .in = rows * static_cast<double>(reduction.weight().size(1)),
+            .out = rows * static_cast<double>(reduction.weight().size(0))};
+  }
 
   Tensor forward(const Tensor& x, Pass& pass) const override {
     auto [rows, cols] = pass.grids.at(tower);

@@ -65,6 +65,11 @@ class LinearPart final : public Part {
  public:
   explicit LinearPart(PackedLinear linear, Activation act) : linear_(std::move(linear)), act_(std::move(act)) {}
   Tensor forward(const Tensor& x, Pass&) const override { return act_(linear_(x)); }
+  PartCost cost(const PartLoad& load) const override {
+    const auto rows = static_cast<double>(load.batch * load.tokens);
+    return {.linear_flops = 2 * rows * static_cast<double>(linear_.weight().numel()), .in = rows * static_cast<double>(linear_.weight().size(1)),
+            .out = rows * static_cast<double>(linear_.weight().size(0))};
+  }
 
  private:
   PackedLinear linear_;

@@ -21,9 +21,17 @@ class Mlp final : public Part {
     if (gate.defined()) post = post * in(x);
     return out(pass.hook(hook_post, post));
   }
-  double flops(std::int64_t batch, std::int64_t tokens) const override {
-    return 2.0 * static_cast<double>(batch * tokens) *
-           static_cast<double>(in.weight().numel() * (gate.defined() ? 2 : 1) + out.weight().numel());
+  PartCost cost(const PartLoad& load) const override {
+    const auto rows = static_cast<double>(load.batch * load.tokens), width = static_cast<double>(in.weight().size(0));
+    const double products = gate.defined() ? 2 : 1;
+    PartCost c;
+    c.linear_flops = 2 * rows * (products * static_cast<double>(in.weight().numel()) + static_cast<double>(out.weight().numel()));
+    c.in = rows * static_cast<double>(in.weight().size(1));
+    c.out = rows * static_cast<double>(out.weight().size(0));
+    c.between = rows * width * (gate.defined() ? 3 : 1);
+    // Of a gate: two products, one of them activated, and what comes of both.
+    c.live = rows * width * (gate.defined() || epilogue == Epilogue::None ? 4 : 1);
+    return c;
   }
 };
 
@@ -56,8 +64,9 @@ class Ista final : public Part {
     const Tensor step = matmul(v, dictionary) - matmul(projected, dictionary);
     return pass.hook(hook_post, relu(v + step * eta - eta * lambda));
   }
-  double flops(std::int64_t batch, std::int64_t tokens) const override {
-    return 6.0 * static_cast<double>(batch * tokens * dictionary.numel());
+  PartCost cost(const PartLoad& load) const override {
+    const auto rows = static_cast<double>(load.batch * load.tokens), d = static_cast<double>(dictionary.size(0));
+    return {.linear_flops = 6 * rows * d * d, .in = rows * d, .out = rows * d, .between = 3 * rows * d, .live = 6 * rows * d};
   }
 };
 

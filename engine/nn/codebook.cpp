@@ -56,6 +56,10 @@ class CodebookPart final : public Part {
  public:
   explicit CodebookPart(Codebook book) : book_(std::move(book)) {}
   Tensor forward(const Tensor& x, Pass& pass) const override { return book_.apply(x, pass); }
+  PartCost cost(const PartLoad& load) const override {
+    const auto rows = static_cast<double>(load.batch * load.tokens), d = static_cast<double>(book_.width());
+    return {.linear_flops = book_.flops(rows), .in = rows * d, .out = rows * d, .between = rows * static_cast<double>(book_.codes()), .live = rows * static_cast<double>(book_.codes())};
+  }
 
  private:
   Codebook book_;

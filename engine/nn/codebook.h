@@ -19,6 +19,10 @@ class Codebook {
   [[nodiscard]] static Result<Codebook> build(const nlohmann::json& params, int width, int head, BuildContext& context);
   /// @param x [batch, token, width]
   [[nodiscard]] Tensor apply(const Tensor& x, Pass& pass) const;
+  /// Of the scores of so many rows against every code.
+  [[nodiscard]] double flops(double rows) const { return 2 * rows * static_cast<double>(codes_.numel()); }
+  [[nodiscard]] std::int64_t codes() const { return codes_.size(0); }
+  [[nodiscard]] std::int64_t width() const { return codes_.size(1); }
 
  private:
   [[nodiscard]] Tensor margin(const Tensor& scores) const;

@@ -11,14 +11,17 @@ using Step = std::function<Tensor(const Tensor&, Pass&)>;
 
 class StepPart final : public Part {
  public:
-  explicit StepPart(Step step) : step_(std::move(step)) {}
+  StepPart(Step step, bool pools) : step_(std::move(step)), pools_(pools) {}
   Tensor forward(const Tensor& x, Pass& pass) const override { return step_(x, pass); }
+  bool pools() const override { return pools_; }
 
  private:
   Step step_;
+  bool pools_;
 };
 
-std::unique_ptr<Part> step(Step f) { return std::make_unique<StepPart>(std::move(f)); }
+std::unique_ptr<Part> step(Step f) { return std::make_unique<StepPart>(std::move(f), false); }
+std::unique_ptr<Part> pool(Step f) { return std::make_unique<StepPart>(std::move(f), true); }
 
 Tensor masked_mean(const Tensor& x, const Tensor& mask) {
   const Tensor weight = to(unsqueeze(mask, -1), x.dtype());
@@ -41,12 +44,12 @@ Tensor output_named(const Pass& pass, const std::string& name) {
 Status register_pools(PartRegistry& registry) {
   VITRINE_CHECK(registry.add("take_token", [](const nlohmann::json& params, BuildContext&) -> Result<std::unique_ptr<Part>> {
     const int index = param_or(params, "index", 0);
-    return step([index](const Tensor& x, Pass&) { return select(x, 1, index); });
+    return pool([index](const Tensor& x, Pass&) { return select(x, 1, index); });
   }));
   VITRINE_CHECK(registry.add("mean_tokens", [](const nlohmann::json& params, BuildContext& context) -> Result<std::unique_ptr<Part>> {
     const int from = param_or(params, "from", 0);
     const bool masked = param_or(params, "masked", false);
-    return step([from, masked, key = context.tower + "mask"](const Tensor& x, Pass& pass) {
+    return pool([from, masked, key = context.tower + "mask"](const Tensor& x, Pass& pass) {
       auto it = pass.shared.find(key);
       if (masked && it != pass.shared.end()) return masked_mean(x, it->second);
       return mean(slice(x, 1, from, x.size(1)), {1});
@@ -55,14 +58,32 @@ Status register_pools(PartRegistry& registry) {
   VITRINE_CHECK(registry.add("cls_and_mean", [](const nlohmann::json& params, BuildContext& context) -> Result<std::unique_ptr<Part>> {
     const int prefix = param_or(params, "prefix", 1);
     context.d_model *= 2;
-    return step([prefix](const Tensor& x, Pass&) { return cat({select(x, 1, 0), mean(slice(x, 1, prefix, x.size(1)), {1})}, -1); });
+    return pool([prefix](const Tensor& x, Pass&) { return cat({select(x, 1, 0), mean(slice(x, 1, prefix, x.size(1)), {1})}, -1); });
   }));
   return registry.add("take_eos", [](const nlohmann::json& params, BuildContext&) -> Result<std::unique_ptr<Part>> {
     const auto eos = param_or<std::int64_t>(params, "eos_id", 2);
     const bool first = param_or(params, "first", true);
-    return step([eos, first](const Tensor& x, Pass& pass) { return take_eos(x, pass.input("input_ids"), eos, first); });
+    return pool([eos, first](const Tensor& x, Pass& pass) { return take_eos(x, pass.input("input_ids"), eos, first); });
   });
 }
+
+class Unembed final : public Part {
+ public:
+  Unembed(PackedLinear linear, double scale) : linear_(std::move(linear)), scale_(scale) {}
+  Tensor forward(const Tensor& x, Pass& pass) const override {
+    const Tensor in = scale_ == 1 ? x : x * scale_;
+    return pass.differentiable ? linear_.differentiable(in) : linear_(in);
+  }
+  PartCost cost(const PartLoad& load) const override {
+    const auto rows = static_cast<double>(load.batch * load.tokens);
+    return {.linear_flops = 2 * rows * static_cast<double>(linear_.weight().numel()), .in = rows * static_cast<double>(linear_.weight().size(1)),
+            .out = rows * static_cast<double>(linear_.weight().size(0))};
+  }
+
+ private:
+  PackedLinear linear_;
+  double scale_;
+};
 
 Result<std::unique_ptr<Part>> make_unembed(const nlohmann::json& params, BuildContext& context) {
   VITRINE_TRY(const int vocab, param<int>(params, "vocab"));
@@ -73,10 +94,7 @@ Result<std::unique_ptr<Part>> make_unembed(const nlohmann::json& params, BuildCo
   }
   const double scale = param_or(params, "scale", 1.0);
   context.d_model = vocab;
-  return step([unembed = context.linear(std::move(w), std::move(b)), scale](const Tensor& x, Pass& pass) {
-    const Tensor in = scale == 1 ? x : x * scale;
-    return pass.differentiable ? unembed.differentiable(in) : unembed(in);
-  });
+  return std::make_unique<Unembed>(context.linear(std::move(w), std::move(b)), scale);
 }
 
 /// Every image against every text of the batch.

@@ -12,6 +12,7 @@
 #include "engine/core/error.h"
 #include "engine/core/registry.h"
 #include "engine/io/whole_number.h"
+#include "engine/nn/part_cost.h"
 #include "engine/tensor/linear.h"
 #include "engine/tensor/tensor.h"
 
@@ -92,8 +93,10 @@ class Part {
   [[nodiscard]] virtual bool mixes_batch() const { return false; }
   /// Whether it leaves half as many rows and columns of tokens (patch merging).
   [[nodiscard]] virtual bool halves_grid() const { return false; }
-  /// Multiply-adds x 2 for `tokens` tokens, for forecasts.
-  [[nodiscard]] virtual double flops(std::int64_t batch, std::int64_t tokens) const { return 0; }
+  /// Whether it leaves one row of each sequence.
+  [[nodiscard]] virtual bool pools() const { return false; }
+  /// What it takes, for forecasts and cost pages. Parts that only change each value, or pick some, say nothing.
+  [[nodiscard]] virtual PartCost cost(const PartLoad& load) const { return {}; }
 };
 
 /// Where a part's weights come from, by canonical name ("blocks.3.attn.q.weight").

@@ -72,6 +72,13 @@ class PatchEmbedding final : public Part {
     return unsqueeze(before > 0 ? cat({slice(positions, 0, 0, before), grid}, 0) : grid, 0);
   }
 
+  PartCost cost(const PartLoad& load) const override {
+    const auto rows = static_cast<double>(load.batch * (load.tokens - prefix_tokens())), d = static_cast<double>(d_model);
+    const auto patch = static_cast<double>(channels * patch_rows * patch_cols);
+    // The pixels, and in turn patches, patches with what stands before them, the same with positions.
+    return {.linear_flops = 2 * rows * patch * d, .in = rows * patch, .out = static_cast<double>(load.batch * load.tokens) * d, .live = 2 * rows * d};
+  }
+
   Tensor forward(const Tensor&, Pass& pass) const override {
     Tensor pixels = pass.input(pixels_name);
     if (!pixels.defined()) throw std::invalid_argument("the model needs the input '" + pixels_name + "'");

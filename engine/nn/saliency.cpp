@@ -27,6 +27,19 @@ class SaliencyDecoder final : public Part {
     y = conv2d(y, last_weight, last_bias, {});
     return sigmoid(interpolate(y, pixels.size(2), pixels.size(3), Interpolation::Bilinear));
   }
+  PartCost cost(const PartLoad& load) const override {
+    auto pixels = static_cast<double>(load.batch * (load.tokens - prefix));
+    PartCost c;
+    if (!levels.empty()) c.in = pixels * static_cast<double>(levels[0].weight.size(0));
+    for (const auto& level : levels) {   // each level has four pixels for one
+      c.linear_flops += 2 * pixels * static_cast<double>(level.weight.numel());
+      pixels *= 4;
+      c.between += pixels * static_cast<double>(level.weight.size(1));
+    }
+    c.linear_flops += 2 * pixels * static_cast<double>(last_weight.numel());
+    c.out = pixels;
+    return c;
+  }
 };
 
 Result<std::unique_ptr<Part>> make(const nlohmann::json& params, BuildContext& context) {

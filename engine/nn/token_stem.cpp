@@ -30,6 +30,16 @@ class TokenEmbedding final : public Part {
     return unsqueeze(arange(ids.size(1)), 0) + static_cast<double>(offset + pass.position);
   }
 
+  PartCost cost(const PartLoad& load) const override {
+    const auto rows = static_cast<double>(load.batch * load.tokens), d = static_cast<double>(words.size(1));
+    PartCost c{.in = rows, .out = rows * d, .live = positions.defined() || segments.defined() ? rows * d : 0};
+    if (!project.defined()) return c;
+    c.linear_flops = 2 * rows * static_cast<double>(project.weight().numel());
+    c.between = rows * d;
+    c.out = rows * static_cast<double>(project.weight().size(0));
+    return c;
+  }
+
   Tensor forward(const Tensor&, Pass& pass) const override {
     const Tensor ids = pass.input(ids_name);
     if (!ids.defined()) throw std::invalid_argument("the model needs the input '" + ids_name + "'");

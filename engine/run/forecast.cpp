@@ -1,67 +1,42 @@
 #include <algorithm>
-#include <chrono>
 
 #include "engine/model/build.h"
-#include "engine/run/forecast_memory.h"
+#include "engine/run/machine_speed.h"
+#include "engine/run/model_cost.h"
 #include "engine/run/resolve.h"
 #include "engine/run/run.h"
 #include "engine/run/sweep.h"
-#include "engine/tensor/guard.h"
-#include "engine/tensor/linear.h"
-#include "engine/tensor/ops.h"
 
 namespace vitrine::engine {
 
 namespace {
 
-/// Multiply-adds per second of a linear layer here, measured once.
-double measured_flops_per_second() {
-  static const double speed = [] {
-    const InferenceScope no_gradients;
-    const PackedLinear layer(ones({768, 768}), Tensor());
-    const Tensor x = ones({128, 768});
-    (void)layer(x);
-    double best = 1e9;
-    for (int i = 0; i < 3; ++i) {
-      const auto start = std::chrono::steady_clock::now();
-      (void)layer(x);
-      best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    }
-    return 2.0 * 128 * 768 * 768 / best;
-  }();
-  return speed;
-}
-
-double block_flops(const BuiltBlock& block, const TowerSize& s) {
-  double flops = 0;
-  for (const auto& sub : block.sublayers) if (sub.part) flops += sub.part->flops(s.batch, s.tokens);
-  return flops;
+double flops_of(const std::vector<TowerCost>& towers, const std::string& block) {
+  for (const TowerCost& tower : towers)
+    for (const LayerCost& layer : tower.layers)
+      if (layer.path == block) return layer.flops();
+  return 0;
 }
 
 }  // namespace
 
 Result<Forecast> forecast(const Model& model, const RunRequest& request) {
   Forecast f = forecast_memory(model, request);
-  for (std::size_t t = 0; t < model.spec().towers.size(); ++t) {
-    const TowerSize s = size_of(model.spec().towers[t], request.inputs);
-    if (s.batch == 0) continue;
-    for (const auto& block : model.parts().built[t].blocks) f.flops += block_flops(block, s);
-    f.flops += 2.0 * static_cast<double>(s.batch * s.tokens) * static_cast<double>(vocabulary(model)) * model.towers()[t].d_model;
-  }
-  f.seconds = f.flops / measured_flops_per_second();
+  for (const TowerCost& tower : model_cost(model, load_of(model, request.inputs))) f.flops += tower.flops();
+  f.seconds = f.flops / linear_flops_per_second(model.dtype());
   return f;
 }
 
 Result<SweepForecast> forecast_sweep(const Model& model, const SweepRequest& request) {
   VITRINE_TRY(const Forecast whole, forecast(model, {.inputs = request.inputs, .capture_maps = false, .keep_residuals = false}));
   const auto& towers = model.parts().built;
+  const auto costs = model_cost(model, load_of(model, request.inputs));
   // Per tower: operations from block b on, for every b.
   std::vector<std::vector<double>> from(towers.size());
   double blocks = 0;
   for (std::size_t t = 0; t < towers.size(); ++t) {
-    const TowerSize s = size_of(model.spec().towers[t], request.inputs);
     from[t].assign(towers[t].blocks.size() + 1, 0);
-    for (std::size_t b = towers[t].blocks.size(); b-- > 0 && s.batch > 0;) from[t][b] = from[t][b + 1] + block_flops(towers[t].blocks[b], s);
+    for (std::size_t b = towers[t].blocks.size(); b-- > 0;) from[t][b] = from[t][b + 1] + flops_of(costs, towers[t].blocks[b].path);
     blocks += from[t][0];
   }
   SweepForecast f{.bytes_per_variant = whole.activation_bytes};

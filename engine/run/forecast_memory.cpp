@@ -7,7 +7,7 @@
 
 #include "engine/core/free_memory.h"
 #include "engine/model/build.h"
-#include "engine/nn/basics.h"
+#include "engine/run/model_cost.h"
 #include "engine/tensor/in_blocks.h"
 #include "engine/tensor/memory_pool.h"
 
@@ -19,7 +19,7 @@ namespace {
 constexpr std::int64_t kSmall = std::int64_t{256} << 20, kSmallEvenWithinALimit = std::int64_t{16} << 20;
 
 /// What libraries take for themselves at their first pass: code that is read, buffers of threads.
-constexpr std::int64_t kLibraries = std::int64_t{24} << 20;
+constexpr std::int64_t kLibraries = std::int64_t{16} << 20;
 /// Of a streamed model: what is read, read ahead and not yet given back, as measured.
 constexpr std::int64_t kUsualPages = std::int64_t{96} << 20;
 /// What the backward pass needs of a block: the pattern, and about these many rows of its widths, as measured.
@@ -31,42 +31,29 @@ std::int64_t kept_for_gradients(const TowerInfo& info, const TowerSize& s, std::
   return info.layers * s.batch * s.tokens * (heads * s.tokens + kRowsOfMlp * widest + kRowsOfModel * info.d_model);
 }
 
-/// Values for each token, at their widest over a tower's layers, that a layer has at one time. The memory pool gives a tensor only
-/// to one of about its size, so what attention and the channel mixer need adds up.
-struct Widths {
-  std::int64_t attention = 0, mlp = 0, heads = 0;
-};
-
-std::int64_t mlp_width(const nlohmann::json& params) {
-  const auto width = param_or<std::int64_t>(params, "width", 0);
-  if (param_or(params, "gated", false)) return 4 * width;   // two products, one of them activated, and what comes of both
-  return epilogue_of(param_or<std::string>(params, "act", "gelu")) == Epilogue::None ? 4 * width : width;
+/// Values that a layer has at one time beside what the run keeps of it.
+/// @param with_maps queries and keys stay, and count elsewhere
+double held_by(const LayerCost& layer, bool with_maps) {
+  double values = layer.live;
+  if (!with_maps) return values;
+  for (const SublayerCost& s : layer.sublayers) {
+    if (!s.part.mixing) continue;
+    const Mixing& m = *s.part.mixing;
+    const double kept = m.form == Mixing::Form::Softmax ? static_cast<double>(m.queries * m.heads * m.d_key + m.keys * m.kv_heads * m.d_key)
+                                                        : 2.0 * static_cast<double>(m.queries * m.heads);
+    values -= m.problems * kept;
+  }
+  return values;
 }
 
-/// @param with_maps queries and keys stay, and count elsewhere
-Widths widths_of(const TowerSpec& tower, const TowerInfo& info, bool with_maps) {
-  Widths w;
-  bool rotated = false;
-  for (const auto& stage : tower.stages)
-    for (const auto& block : stage.blocks)
-      for (const auto& s : block.sublayers) {
-        if (s.part.part == "mlp") w.mlp = std::max(w.mlp, mlp_width(s.part.params));
-        rotated = rotated || (s.part.params.contains("rope") && s.part.params["rope"].is_object());
-      }
-  if (w.mlp == 0)
-    for (const int width : info.mlp_width) w.mlp = std::max<std::int64_t>(w.mlp, 3 * width);
-  for (const auto& m : info.mixers) {
-    const std::int64_t q = m.heads * m.d_head, kv = m.kv_heads * m.d_head;
-    const std::int64_t scores = with_maps ? 0 : q + kv;
-    w.attention = std::max(w.attention, q + kv + scores + (rotated ? 2 * q + kv : 0));
-    w.heads = std::max<std::int64_t>(w.heads, m.heads);
-  }
-  w.attention += 3 * info.d_model;   // the stream, what it is normed to, and what comes out
-  return w;
+std::int64_t most_heads(const TowerInfo& info) {
+  std::int64_t heads = 0;
+  for (const auto& m : info.mixers) heads = std::max<std::int64_t>(heads, m.heads);
+  return heads;
 }
 
 /// Values that a run keeps of one tower.
-std::int64_t kept_values(const TowerInfo& info, const TowerSize& s, const RunRequest& request, const Widths& w) {
+std::int64_t kept_values(const TowerInfo& info, const TowerSize& s, const RunRequest& request) {
   std::int64_t kept = 0;
   const bool again = request.keep_residuals;   // values and outputs of maps can then be made again
   for (const auto& m : info.mixers) {
@@ -76,7 +63,7 @@ std::int64_t kept_values(const TowerInfo& info, const TowerSize& s, const RunReq
   }
   if (request.keep_residuals) kept += info.d_model * (info.layers + 1);
   for (const auto& glob : request.taps)
-    if (glob.find("pattern") != std::string::npos || glob.find("scores") != std::string::npos) kept += w.heads * s.tokens * info.layers;
+    if (glob.find("pattern") != std::string::npos || glob.find("scores") != std::string::npos) kept += most_heads(info) * s.tokens * info.layers;
   return kept * s.batch * s.tokens;
 }
 
@@ -132,13 +119,20 @@ bool packs(const Model& model, const RunRequest& request) {
 
 }  // namespace
 
+TokenGrid token_grid(const PartSpec& stem, std::int64_t height, std::int64_t width) {
+  const auto patch = param_or(stem.params, "patch", std::vector<std::int64_t>{16, 16});
+  if (patch.size() != 2 || patch[0] < 1 || patch[1] < 1) return {};
+  const bool padded = param_or(stem.params, "pad_to_patch", false);
+  const auto count = [&](std::int64_t pixels, std::int64_t side) { return (pixels + (padded ? side - 1 : 0)) / side; };
+  const std::int64_t before = (param_or(stem.params, "cls", true) ? 1 : 0) + (param_or(stem.params, "distillation", false) ? 1 : 0) + param_or<std::int64_t>(stem.params, "registers", 0);
+  return {count(height, patch[0]), count(width, patch[1]), before};
+}
+
 TowerSize size_of(const TowerSpec& tower, const std::map<std::string, Tensor>& inputs) {
   const std::string ids = param_or<std::string>(tower.stem.params, "ids", "input_ids"), pixels = param_or<std::string>(tower.stem.params, "pixels", "pixel_values");
   if (auto it = inputs.find(ids); tower.stem.part == "token_embedding" && it != inputs.end() && it->second.dim() == 2) return {it->second.size(0), it->second.size(1)};
-  if (auto it = inputs.find(pixels); tower.stem.part == "patch_embedding" && it != inputs.end() && it->second.dim() == 4) {
-    const auto patch = param_or(tower.stem.params, "patch", std::vector<std::int64_t>{16, 16});
-    return {it->second.size(0), it->second.size(2) / patch[0] * (it->second.size(3) / patch[1]) + 1};
-  }
+  if (auto it = inputs.find(pixels); tower.stem.part == "patch_embedding" && it != inputs.end() && it->second.dim() == 4)
+    return {it->second.size(0), token_grid(tower.stem, it->second.size(2), it->second.size(3)).tokens()};
   return {0, 0};
 }
 
@@ -152,20 +146,22 @@ std::int64_t vocabulary(const Model& model) {
 
 std::int64_t forecast_activations(const Model& model, const RunRequest& request) {
   const std::int64_t bytes = byte_size(model.dtype());
-  std::int64_t working = 0, kept = 0;
+  double working = 0;
+  std::int64_t kept = 0;
+  for (const TowerCost& tower : model_cost(model, load_of(model, request.inputs)))
+    for (const LayerCost& layer : tower.layers)
+      if (!layer.path.starts_with("head")) working = std::max(working, held_by(layer, request.capture_maps) * static_cast<double>(bytes));
   for (std::size_t t = 0; t < model.spec().towers.size(); ++t) {
     const TowerInfo& info = model.towers()[t];
     const TowerSize s = size_of(model.spec().towers[t], request.inputs);
     if (s.batch == 0) continue;
-    const Widths w = widths_of(model.spec().towers[t], info, request.capture_maps);
-    working = std::max(working, s.batch * s.tokens * (w.attention + w.mlp) * bytes);
-    kept += kept_values(info, s, request, w) * bytes;
+    kept += kept_values(info, s, request) * bytes;
     std::int64_t widest = 0;
     for (const int width : info.mlp_width) widest = std::max<std::int64_t>(widest, width);
-    if (request.differentiable) kept += kept_for_gradients(info, s, widest, w.heads) * bytes;
+    if (request.differentiable) kept += kept_for_gradients(info, s, widest, most_heads(info)) * bytes;
     kept += s.batch * s.tokens * vocabulary(model) * bytes * (request.differentiable ? kCopiesOfLogits : 1);
   }
-  return working + kept;
+  return static_cast<std::int64_t>(working) + kept;
 }
 
 Forecast forecast_memory(const Model& model, const RunRequest& request) {
@@ -193,14 +189,17 @@ std::int64_t forecast_growth(const Model& model, const RunRequest& request) {
 }
 
 /// A machine whose memory ends takes the session with it: better to refuse.
-Status check_memory(const Model& model, const RunRequest& request) {
-  const std::int64_t needed = forecast_growth(model, request);
+Status refuse_beyond_memory(std::int64_t needed, const std::string& what) {
   if (needed < (memory_limit() > 0 ? kSmallEvenWithinALimit : kSmall)) return {};
   const std::int64_t left = free_memory() + idle_pool_bytes();
   if (needed <= left) return {};
   const auto gigabytes = [](std::int64_t bytes) { return static_cast<double>(bytes) / 1e9; };
-  return fail(ErrorCode::DoesNotFit, fmt::format("a pass over this input{} needs about {:.2f} GB of memory, {:.2f} GB are free: {:.2f} GB are missing",
-                                                 request.differentiable ? " with gradients" : "", gigabytes(needed), gigabytes(left), gigabytes(needed - left)));
+  return fail(ErrorCode::DoesNotFit, fmt::format("{} needs about {:.2f} GB of memory, {:.2f} GB are free: {:.2f} GB are missing", what, gigabytes(needed), gigabytes(left),
+                                                 gigabytes(needed - left)));
+}
+
+Status check_memory(const Model& model, const RunRequest& request) {
+  return refuse_beyond_memory(forecast_growth(model, request), request.differentiable ? "a pass over this input with gradients" : "a pass over this input");
 }
 
 }  // namespace vitrine::engine

@@ -1,5 +1,7 @@
 #include "engine/mixers/generation_map.h"
 #include "engine/model/build.h"
+#include "engine/run/forecast_generation.h"
+#include "engine/run/forecast_memory.h"
 #include "engine/run/pass.h"
 #include "engine/run/run.h"
 #include "engine/run/streamed_pass.h"
@@ -9,13 +11,6 @@
 namespace vitrine::engine {
 
 namespace {
-
-/// Only towers of plain self attention can be continued from cached keys and values.
-bool can_cache(const Model& model) {
-  if (model.towers().size() != 1 || !model.causal_lm()) return false;
-  for (const auto& m : model.towers()[0].mixers) if (m.kind != "attention") return false;
-  return true;
-}
 
 /// Logits of the next token, continuing `pass.cache`.
 Tensor step_cached(const Model& model, RunPass& pass, const Tensor& ids, std::int64_t position, const ResolvedEdits& edits) {
@@ -37,7 +32,8 @@ Tensor step_cached(const Model& model, RunPass& pass, const Tensor& ids, std::in
 
 Result<Generation> generate_cached(const Model& model, const Tensor& prompt, int steps, const EditList& list, const Progress& progress, bool capture_maps) {
   VITRINE_TRY(const ResolvedEdits edits, resolve_edits(model, list));
-  VITRINE_CHECK(check_memory(model, {.inputs = {{"input_ids", prompt}}, .capture_maps = false, .keep_residuals = false}));
+  const RunRequest first{.inputs = {{"input_ids", prompt}}, .capture_maps = false, .keep_residuals = false};
+  VITRINE_CHECK(refuse_beyond_memory(forecast_growth(model, first) + cache_bytes(model, first.inputs, steps), "a generation after this text"));
   return guard([&]() -> Result<Generation> {
     const InferenceScope no_gradients;
     Run run;
@@ -99,7 +95,7 @@ Result<Generation> generate(const Model& model, const std::map<std::string, Tens
   if (start >= 0 && !given.contains("decoder_input_ids")) given["decoder_input_ids"] = Tensor::from_ints(std::vector<std::int64_t>{start}, {1, 1});
   auto ids = given.find("input_ids");
   if (ids == given.end()) return fail(ErrorCode::InvalidInput, "generation continues a text; the input has none");
-  if (can_cache(model) && ids->second.size(0) == 1) return generate_cached(model, ids->second, steps, edits, progress, capture_maps);
+  if (can_cache(model, given)) return generate_cached(model, ids->second, steps, edits, progress, capture_maps);
   return generate_again(model, given, steps, edits, progress, capture_maps);
 }
 

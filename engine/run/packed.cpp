@@ -38,6 +38,22 @@ std::size_t end_of_row(const std::vector<Inputs>& inputs, std::size_t begin) {
   return std::max(end, begin + 1);
 }
 
+/// The inputs of one pass, and the first that is not among them.
+struct Row {
+  RunRequest request;
+  std::size_t end = 0;
+};
+
+/// As many from `begin` on as go into one row that fits into memory.
+Result<Row> row_from(const Model& model, const std::vector<Inputs>& inputs, std::size_t begin, bool packs) {
+  Row row{{.inputs = inputs[begin], .capture_maps = false, .keep_residuals = false}, begin + 1};
+  const std::size_t end = packs ? end_of_row(inputs, begin) : begin + 1;
+  if (end == begin + 1) return row;
+  VITRINE_TRY(RunRequest together, guard([&] { return packed_request({inputs.begin() + static_cast<std::ptrdiff_t>(begin), inputs.begin() + static_cast<std::ptrdiff_t>(end)}); }));
+  if (!check_memory(model, together)) return row;
+  return Row{std::move(together), end};
+}
+
 }  // namespace
 
 bool can_pack(const Model& model, const EditList& edits) {
@@ -70,15 +86,8 @@ Status run_packed(const Model& model, const std::vector<Inputs>& inputs, const E
   const bool packs = can_pack(model, edits);
   for (std::size_t begin = 0; begin < inputs.size();) {
     VITRINE_CHECK(progress.step(static_cast<double>(begin) / static_cast<double>(inputs.size()), "inputs"));
-    std::size_t end = packs ? end_of_row(inputs, begin) : begin + 1;
-    RunRequest request{.inputs = inputs[begin], .capture_maps = false, .keep_residuals = false};
-    if (end > begin + 1) {
-      VITRINE_TRY(request, guard([&] { return packed_request({inputs.begin() + static_cast<std::ptrdiff_t>(begin), inputs.begin() + static_cast<std::ptrdiff_t>(end)}); }));
-      if (!check_memory(model, request)) {
-        request = {.inputs = inputs[begin], .capture_maps = false, .keep_residuals = false};
-        end = begin + 1;
-      }
-    }
+    VITRINE_TRY(Row row, row_from(model, inputs, begin, packs));
+    auto& [request, end] = row;
     request.edits = edits;
     VITRINE_TRY(const auto run, run_model(model, request, progress.silent()));
     const std::size_t together = end - begin;
@@ -91,6 +100,22 @@ Status run_packed(const Model& model, const std::vector<Inputs>& inputs, const E
     begin = end;
   }
   return {};
+}
+
+Result<Forecast> forecast_packed(const Model& model, const std::vector<Inputs>& inputs, const EditList& edits) {
+  const bool packs = can_pack(model, edits);
+  Forecast all;
+  for (std::size_t begin = 0; begin < inputs.size();) {
+    VITRINE_TRY(const Row row, row_from(model, inputs, begin, packs));
+    VITRINE_CHECK(check_memory(model, row.request));
+    VITRINE_TRY(const Forecast one, forecast(model, row.request));
+    const double flops = all.flops + one.flops, seconds = all.seconds + one.seconds;
+    if (one.peak_bytes > all.peak_bytes) all = one;
+    all.flops = flops;
+    all.seconds = seconds;
+    begin = row.end;
+  }
+  return all;
 }
 
 Result<std::vector<Inputs>> run_packed(const Model& model, const std::vector<Inputs>& inputs, const EditList& edits, const Progress& progress) {

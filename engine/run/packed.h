@@ -36,6 +36,8 @@ struct PackedText {
 /// @source Krell et al. 2021, arXiv:2107.02027 (packing without cross-contamination); Zhai et al. 2022, arXiv:2210.03052
 [[nodiscard]] Status run_packed(const Model& model, const std::vector<std::map<std::string, Tensor>>& inputs, const EditList& edits,
                                 const std::function<Status(const PackedText&)>& visit, const Progress& progress = {});
+/// Of `run_packed`: the most memory of its passes, the time of all. @error DoesNotFit if one does not
+[[nodiscard]] Result<Forecast> forecast_packed(const Model& model, const std::vector<std::map<std::string, Tensor>>& inputs, const EditList& edits);
 /// The outputs of all of them.
 [[nodiscard]] Result<std::vector<std::map<std::string, Tensor>>> run_packed(const Model& model, const std::vector<std::map<std::string, Tensor>>& inputs,
                                                                            const EditList& edits = {}, const Progress& progress = {});

@@ -112,10 +112,8 @@ inline RandomModel random_vit(std::int64_t layers, std::int64_t d, std::int64_t 
   return m;
 }
 
-/// Writes config.json and model.safetensors. @param half as bfloat16, else float32
-inline void write_model(const RandomModel& model, const std::filesystem::path& folder, bool half = false) {
-  std::filesystem::create_directories(folder);
-  std::ofstream(folder / "config.json") << model.config;
+/// What stands before the values in model.safetensors.
+inline std::string header_of(const RandomModel& model, bool half) {
   const std::int64_t width = half ? 2 : 4;
   nlohmann::json header = nlohmann::json::object();
   std::int64_t offset = 0;
@@ -125,6 +123,14 @@ inline void write_model(const RandomModel& model, const std::filesystem::path& f
   }
   std::string text = header.dump();
   text.append(7 - (text.size() + 7) % 8, ' ');
+  return text;
+}
+
+/// Writes config.json and model.safetensors. @param half as bfloat16, else float32
+inline void write_model(const RandomModel& model, const std::filesystem::path& folder, bool half = false) {
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "config.json") << model.config;
+  const std::string text = header_of(model, half);
   const std::uint64_t length = text.size();
   std::ofstream out(folder / "model.safetensors", std::ios::binary);
   out.write(reinterpret_cast<const char*>(&length), sizeof length) << text;

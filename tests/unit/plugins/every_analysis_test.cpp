@@ -13,7 +13,7 @@ struct Expectation {
 };
 void PrintTo(const Expectation& e, std::ostream* out) { *out << e.demo; }
 
-const std::set<std::string> kCommon{"attention", "attention_grid", "attention_row", "attention_statistics", "attention_tile", "head_stats", "head_importance", "importance_scatter", "predictions", "rollout", "trajectories", "model_card", "prune_plan", "pruning_effect"};
+const std::set<std::string> kCommon{"attention", "attention_grid", "attention_row", "attention_statistics", "attention_tile", "head_stats", "head_importance", "importance_scatter", "predictions", "rollout", "trajectories", "model_card", "cost", "prune_plan", "pruning_effect"};
 const std::set<std::string> kCodes{"codes", "code_search", "code_contexts", "code_effect", "code_purity"};
 
 std::set<std::string> operator+(std::set<std::string> a, const std::set<std::string>& b) {
