@@ -133,13 +133,40 @@ void choose_head(Explorer& explorer, int layer, int head) {
   explorer.window.host().select(selection);
 }
 
+/// How long the pictures of the script's acts took, and how much of each was exact at its scale.
+struct Acted {
+  std::vector<double> frames, shares;
+  [[nodiscard]] double exact_share() const { return std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(std::max<std::size_t>(1, shares.size())); }
+};
+
+/// The script once. @param pace  ms from act to act, as hands make them; 0: the next as soon as one is drawn
+bool act_all(Explorer& explorer, qint64 pace, Acted& out) {
+  for (int step = 0; step < kActs; ++step) {
+    const auto before = explorer.map->frames_drawn();
+    QElapsedTimer clock;
+    clock.start();
+    act(*explorer.map, step);
+    if (!wait_for([&] { return explorer.map->frames_drawn() > before; })) return false;
+    out.frames.push_back(static_cast<double>(clock.nsecsElapsed()) / 1e6);
+    if (const qint64 rest = pace - clock.elapsed(); rest > 0) {
+      QTimer next;
+      next.setTimerType(Qt::PreciseTimer);
+      next.setSingleShot(true);
+      next.start(static_cast<int>(rest));
+      if (!wait_for([&] { return !next.isActive(); })) return false;
+    }
+    out.shares.push_back(explorer.map->exact_share());
+  }
+  return true;
+}
+
 void explore(benchmark::State& state, const bench::WindowProgram& program, const fs::path& folder) {
   Explorer explorer(program, folder);
   if (!wait_for([&] { return explorer.window.host().model() && explorer.window.host().input(); })) return state.SkipWithError("the model did not open");
   explorer.enlarge();
   if (!wait_for([&] { return explorer.whole_shows(explorer.exact); })) return state.SkipWithError("the map did not come");
   for (auto _ : state) {
-    std::vector<double> first, whole, frames, shares;
+    std::vector<double> first, whole;
     for (int i = 0; i < 8; ++i) {
       QElapsedTimer clock;
       clock.start();
@@ -158,22 +185,19 @@ void explore(benchmark::State& state, const bench::WindowProgram& program, const
     }
     const PassesMeanwhile meanwhile(*model, explorer.input);
     explorer.window.gaps().reset();
-    // Measured once; then again and again until a whole pass was under way meanwhile.
-    for (int step = 0; step < kActs || meanwhile.passes() < 1; ++step) {
-      const auto before = explorer.map->frames_drawn();
-      QElapsedTimer clock;
-      clock.start();
-      act(*explorer.map, step % kActs);
-      if (!wait_for([&] { return explorer.map->frames_drawn() > before; })) return state.SkipWithError("an act was not drawn");
-      if (step >= kActs) continue;
-      frames.push_back(static_cast<double>(clock.nsecsElapsed()) / 1e6);
-      shares.push_back(explorer.map->exact_share());
-    }
+    Acted at_once, paced, more;
+    if (!act_all(explorer, 0, at_once) || !act_all(explorer, 16, paced)) return state.SkipWithError("an act was not drawn");
+    while (meanwhile.passes() < 1)
+      if (!act_all(explorer, 0, more)) return state.SkipWithError("an act was not drawn");
     state.counters["passes_a_s"] = meanwhile.a_second();
-    state.counters["exact_share"] = std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shares.size());
-    state.counters["frame_p50_ms"] = quantile(frames, 0.5);
-    state.counters["frame_p99_ms"] = quantile(frames, 0.99);
-    state.counters["frame_max_ms"] = quantile(frames, 1);
+    state.counters["frame_p50_ms"] = quantile(at_once.frames, 0.5);
+    state.counters["frame_p99_ms"] = quantile(at_once.frames, 0.99);
+    state.counters["frame_max_ms"] = quantile(at_once.frames, 1);
+    state.counters["exact_share"] = at_once.exact_share();
+    state.counters["paced_p50_ms"] = quantile(paced.frames, 0.5);
+    state.counters["paced_p99_ms"] = quantile(paced.frames, 0.99);
+    state.counters["paced_max_ms"] = quantile(paced.frames, 1);
+    state.counters["paced_exact_share"] = paced.exact_share();
     state.counters["gap_ms"] = explorer.window.gaps().largest_ms();
     state.counters["first_ms"] = bench::median(first);
     state.counters["first_max_ms"] = quantile(first, 1);

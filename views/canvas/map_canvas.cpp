@@ -196,7 +196,8 @@ void MapCanvas::theme_replaced() {
 
 float MapCanvas::label_width(const std::vector<std::string>& labels, std::int64_t count) const {
   if (!settings_.labels || count == 0) return 0;
-  const TextStyle style = text_style(0.95);
+  // Many labels are numbers: with every digit as wide as the widest, one that was not measured fits as well.
+  const TextStyle style = text_style(0.95, false, true);
   if (labels.empty())
     return measure(std::string(std::to_string(count - 1).size(), '0'), style).x + 2;
   // Measuring fifty thousand labels takes half a second: the widest is among the longest.
