@@ -1,5 +1,7 @@
 #include "engine/nn/channel_mixers.h"
 
+#include <array>
+
 #include "engine/nn/basics.h"
 #include "engine/tensor/ops.h"
 
@@ -16,10 +18,9 @@ class Mlp final : public Part {
 
   Tensor forward(const Tensor& x, Pass& pass) const override {
     if (epilogue != Epilogue::None && !gate.defined() && !pass.wanted(hook_pre)) return out(pass.hook(hook_post, in.then(x, epilogue)));
-    const Tensor pre = pass.hook(hook_pre, gate.defined() ? gate(x) : in(x));
-    Tensor post = act(pre);
-    if (gate.defined()) post = post * in(x);
-    return out(pass.hook(hook_post, post));
+    if (!gate.defined()) return out(pass.hook(hook_post, act(pass.hook(hook_pre, in(x)))));
+    const auto made = PackedLinear::together(std::array{&gate, &in}, x);
+    return out(pass.hook(hook_post, act(pass.hook(hook_pre, made[0])) * made[1]));
   }
   PartCost cost(const PartLoad& load) const override {
     const auto rows = static_cast<double>(load.batch * load.tokens), width = static_cast<double>(in.weight().size(0));

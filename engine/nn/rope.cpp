@@ -8,6 +8,7 @@
 
 #include "engine/nn/part.h"
 #include "engine/tensor/ops.h"
+#include "engine/tensor/rotate.h"
 
 namespace vitrine::engine {
 
@@ -120,17 +121,14 @@ Tensor Rope::apply(const Tensor& x, const Tensor& positions) const {
   const Tensor cosine = to(Tensor::from_floats(c, table), x.dtype()), sine = to(Tensor::from_floats(s, table), x.dtype());
   const std::int64_t d = x.size(-1);
   const Tensor rotary = dims_ == d ? x : slice(x, -1, 0, dims_);
-  Tensor first, second, out;
+  Tensor out;
   if (neighbour_) {
     const Shape split{x.size(0), x.size(1), x.size(2), half, 2};
     const Tensor pairs = reshape(rotary, split);
-    first = select(pairs, -1, 0);
-    second = select(pairs, -1, 1);
+    const Tensor first = select(pairs, -1, 0), second = select(pairs, -1, 1);
     out = reshape(stack({first * cosine - second * sine, second * cosine + first * sine}, -1), rotary.shape());
   } else {
-    first = slice(rotary, -1, 0, half);
-    second = slice(rotary, -1, half, dims_);
-    out = cat({first * cosine - second * sine, second * cosine + first * sine}, -1);
+    out = rotate_halves(rotary, cosine, sine);
   }
   return dims_ == d ? out : cat({out, slice(x, -1, dims_, d)}, -1);
 }

@@ -1,9 +1,14 @@
 #include "engine/tensor/ops.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
+
+#include <c10/core/GradMode.h>
 
 #include "engine/tensor/aten.h"
 #include "engine/tensor/in_blocks.h"
+#include "engine/tensor/parallel.h"
 
 namespace vitrine::engine {
 
@@ -63,7 +68,38 @@ Tensor logsumexp(const Tensor& x, int axis, bool keep) { return wrap(at::logsume
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
   return wrap(at::layer_norm(raw(x), {raw(x).size(-1)}, maybe(weight), maybe(bias), eps));
 }
+namespace {
+/// Rows [row, width] in one sweep each. @param weight [width] or nullptr
+at::Tensor rms_norm_rows(const at::Tensor& x, const float* weight, double eps) {
+  constexpr std::int64_t kChains = 16, kGrain = 1 << 14;
+  const std::int64_t width = x.size(-1);
+  at::Tensor out = at::empty_like(x);
+  const float* const from = x.const_data_ptr<float>();
+  float* const to = out.mutable_data_ptr<float>();
+  parallel_for(x.numel() / width, std::max<std::int64_t>(1, kGrain / width), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const float* const a = from + row * width;
+      float* const y = to + row * width;
+      float sums[kChains] = {};
+      std::int64_t i = 0;
+      for (; i + kChains <= width; i += kChains)
+        for (std::int64_t c = 0; c < kChains; ++c) sums[c] += a[i + c] * a[i + c];
+      double sum = 0;
+      for (; i < width; ++i) sum += static_cast<double>(a[i]) * a[i];
+      for (const float s : sums) sum += s;
+      const auto scale = static_cast<float>(1 / std::sqrt(sum / static_cast<double>(width) + eps));
+      for (i = 0; i < width; ++i) y[i] = weight ? a[i] * scale * weight[i] : a[i] * scale;
+    }
+  });
+  return out;
+}
+}  // namespace
+
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps, double weight_offset) {
+  const at::Tensor given = raw(x), factor = raw(weight);
+  const bool plain_floats = given.scalar_type() == at::kFloat && given.device().is_cpu() && given.is_contiguous() && given.numel() > 0 &&
+                            (!factor.defined() || (factor.scalar_type() == at::kFloat && factor.is_contiguous() && factor.numel() == given.size(-1)));
+  if (plain_floats && !c10::GradMode::is_enabled() && weight_offset == 0) return wrap(rms_norm_rows(given, factor.defined() ? factor.const_data_ptr<float>() : nullptr, eps));
   const at::Tensor wide = raw(x).to(at::kFloat);
   at::Tensor y = wide * at::rsqrt(wide.square().mean({-1}, true) + eps);
   if (weight.defined()) y = y * (weight_offset == 0 ? raw(weight) : raw(weight) + weight_offset);

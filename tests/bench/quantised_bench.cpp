@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <fstream>
 #include <memory>
 
 #include <benchmark/benchmark.h>
@@ -16,6 +15,7 @@
 #include "tests/bench/gguf_model.h"
 #include "tests/bench/pairs.h"
 #include "tests/bench/peaks.h"
+#include "tests/bench/process_memory.h"
 
 namespace {
 
@@ -132,29 +132,21 @@ void decode(benchmark::State& state) {
   state.counters["share_of_bandwidth"] = bytes / seconds / peak;
 }
 
-/// A line of /proc/self/status, bytes.
-double status_of(const std::string& key) {
-  std::ifstream in("/proc/self/status");
-  for (std::string line; std::getline(in, line);)
-    if (line.starts_with(key + ":")) return 1024 * std::stod(line.substr(key.size() + 1));
-  return 0;
-}
-
 /// A process of its own: what the model adds to one that is idle, opened and after prefill and decoding, at its most.
 int measure(const std::string& file) {
   if (const auto warm = open_model("demo:lm_text")) static_cast<void>(generated(**warm, 0));
   malloc_trim(0);
-  const double idle = status_of("VmRSS");
-  std::ofstream("/proc/self/clear_refs") << 5;   // the peak begins here
+  const double idle = bench::status_of("VmRSS");
+  bench::begin_peak();
   const auto model = open_model(file);
   if (!model) return fmt::print(stderr, "{}\n", sentence(model.error())), 1;
-  const double opened = status_of("VmRSS") - idle;
+  const double opened = bench::status_of("VmRSS") - idle;
   static_cast<void>(generated(**model, kDecoded));
-  fmt::print("{} {} {}\n", opened, status_of("VmHWM") - idle, idle);
+  fmt::print("{} {} {}\n", opened, bench::status_of("VmHWM") - idle, idle);
   return 0;
 }
 
-/// ratio: what the process grows by at its most / bytes of the file.
+/// ratio: what the process grows by at its most, without the logits of every step that `generate` hands over, / bytes of the file.
 void resident(benchmark::State& state) {
   const fs::path file = files().of(false);
   double opened = 0, most = 0, idle = 0;
@@ -168,7 +160,9 @@ void resident(benchmark::State& state) {
   state.counters["opened_MB"] = opened / 1e6;
   state.counters["most_MB"] = most / 1e6;
   state.counters["idle_MB"] = idle / 1e6;
-  state.counters["ratio"] = most / bytes;
+  const double logits = (1.0 + kDecoded) * bench::kSmolLm2.vocab * sizeof(float);
+  state.counters["logits_MB"] = logits / 1e6;
+  state.counters["ratio"] = (most - logits) / bytes;
   state.counters["at_most"] = 1.4;
 }
 
@@ -182,7 +176,6 @@ void add_rows() {
 
 int main(int argc, char** argv) {
   if (argc == 3 && std::string(argv[1]) == "--measure") return measure(argv[2]);
-  if (argc == 3 && std::string(argv[1]) == "--write") return bench::write_llama(bench::kSmolLm2, false, argv[2]), 0;
   benchmark::Initialize(&argc, argv);
   add_rows();
   benchmark::RunSpecifiedBenchmarks();
