@@ -152,7 +152,8 @@ std::map<std::string, Tensor> shapes_of(const Model& model, const Asked& asked) 
 Result<Report> cost(const AnalysisRequest& request) {
   const Model& model = request.workspace.model();
   if (!model.cannot_run().empty()) return fail(ErrorCode::Unsupported, "costs are those of a model's parts; " + model.cannot_run());
-  VITRINE_TRY(const Asked asked, asked_of(request));
+  VITRINE_TRY(Asked asked, asked_of(request));
+  if (const ModelLoad own = load_for(model, 1, asked.tokens); !model.takes_text() && !own.empty()) asked.tokens = own.begin()->second.tokens;
   const auto towers = model_cost(model, load_for(model, asked.batch, asked.tokens));
   const Service service = service_of(model, asked.tokens, asked.device, asked.precision);
   const Deployment deployment = deployment_of(service, asked.device, asked.precision);

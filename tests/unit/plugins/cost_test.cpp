@@ -85,6 +85,7 @@ TEST(CostPage, OfAPictureModelDoesNotDecode) {
   const auto report = analyse(demo("vit_digits"), "cost", {}, std::nullopt);
   ASSERT_TRUE(report) << sentence(report.error());
   EXPECT_EQ(deployed(*report, "decoding"), "none");
+  EXPECT_NE(report->subtitle.find("1 x 65 tokens"), std::string::npos) << report->subtitle;   // patches and one more, whatever a text would have
 }
 
 TEST(CostPage, RefusesWhatIsNoSize) {
