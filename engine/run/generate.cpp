@@ -7,6 +7,7 @@
 #include "engine/run/streamed_pass.h"
 #include "engine/tensor/guard.h"
 #include "engine/tensor/ops.h"
+#include "engine/tensor/wakeful_threads.h"
 
 namespace vitrine::engine {
 
@@ -38,6 +39,7 @@ Result<Generation> generate_cached(const Model& model, const Tensor& prompt, int
     const InferenceScope no_gradients;
     Run run;
     const StreamedPass streamed(model);
+    const WakefulThreads wakeful;
     RunPass pass(model, edits, {}, run);
     std::map<std::string, KeyValueCache> cache;
     pass.cache = &cache;
