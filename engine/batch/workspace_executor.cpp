@@ -117,9 +117,9 @@ Result<std::optional<ItemForecast>> forecast_item(JobTools& tools, const PlanIte
   if (item.step.kind == StepKind::Assert || item.step.kind == StepKind::Compress) return std::nullopt;
   VITRINE_TRY(const auto model, shared_model(tools, item.model, {}));
   if (!model->cannot_run().empty()) return std::nullopt;
-  VITRINE_TRY(const bool passes, needs_pass(tools, item));
-  if (!passes) return ItemForecast{forecast_memory(*model, {.capture_maps = false, .keep_residuals = false}).peak_bytes};
   VITRINE_TRY(const auto* analysis, tools.analyses->get(item.step.name));
+  if (!(*analysis)->info().needs_pass) return ItemForecast{forecast_memory(*model, {.capture_maps = false, .keep_residuals = false}).peak_bytes};
+  if (!item.input) return std::nullopt;
   VITRINE_TRY(const PreparedInput input, prepare(*model, *item.input));
   const RunRequest request{.inputs = input.tensors, .edits = item.step.edits};
   VITRINE_CHECK(check_memory(*model, request));

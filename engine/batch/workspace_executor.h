@@ -33,7 +33,7 @@ struct ItemForecast {
   double seconds = 0;
   bool sweeps = false;               ///< many passes, of which this is one
 };
-/// Opens the model, which stays open for the job. None of compressions and assertions.
+/// Opens the model, which stays open for the job. None of compressions, assertions and passes over a model's evaluation set.
 /// @error DoesNotFit with what is missing; those of opening and preparing
 [[nodiscard]] Result<std::optional<ItemForecast>> forecast_item(JobTools& tools, const PlanItem& item);
 
