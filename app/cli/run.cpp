@@ -113,7 +113,7 @@ Result<json> generate_text(Context& context, const engine::Model& model, const e
   bool keep = false;
   for (const auto& tower : model.towers())
     for (const auto& mixer : tower.mixers) keep |= !options.out.empty() && wants_pattern(options, mixer.site);
-  VITRINE_TRY(const engine::Generation made, engine::generate(model, input.tensors, options.generate, edits, context.progress(), keep));
+  VITRINE_TRY(const engine::Generation made, engine::generate(model, input.tensors, options.generate, edits, context.progress(), {.maps = keep, .logits = false}));
   VITRINE_CHECK(add_patterns(options, made, tensors));
   json result = {{"ids", made.ids}};
   if (model.tokenizer()) {

@@ -75,13 +75,17 @@ struct Forecast {
 
 struct Generation {
   std::vector<std::int64_t> ids;         ///< the new tokens only
-  std::vector<Tensor> logits;            ///< [vocab] that chose each
-  /// If they are captured: by mixer site the map of the text and the new tokens but the last, each row as the step that was at it left it.
+  std::vector<Tensor> logits;            ///< [vocab] that chose each, if they are kept
+  /// If they are kept: by mixer site the map of the text and the new tokens but the last, each row as the step that was at it left it.
   std::map<std::string, std::shared_ptr<const MixingMap>> maps;
 };
+/// What of a generation is kept beside its tokens.
+struct GenerationKeeps {
+  bool maps = false;                     ///< every step's attention rows: queries, log-sum-exp and the keys of the cache, no copy of them
+  bool logits = true;                    ///< of every step; a large vocabulary makes them larger than all else
+};
 /// Greedy continuation with a key-value cache where the architecture has one, else by recomputation.
-/// @param capture_maps keep every step's attention rows: queries, log-sum-exp and the keys of the cache, no copy of them
 [[nodiscard]] Result<Generation> generate(const Model& model, const std::map<std::string, Tensor>& inputs, int steps,
-                                          const EditList& edits = {}, const Progress& progress = {}, bool capture_maps = false);
+                                          const EditList& edits = {}, const Progress& progress = {}, GenerationKeeps keeps = {});
 
 }  // namespace vitrine::engine

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <new>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <c10/core/CPUAllocator.h>
@@ -22,6 +23,7 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kGrain = std::size_t{64} << 10;
 
 thread_local int scopes_of_thread = 0;
+thread_local std::int64_t most_idle_of_thread = kMostIdleBytes;
 
 std::size_t rounded(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 
@@ -119,7 +121,7 @@ class Pool final : public c10::Allocator {
   /// What a limit of the process leaves for it.
   static std::size_t most_idle() {
     const std::int64_t limit = memory_limit();
-    return static_cast<std::size_t>(limit > 0 ? std::min(kMostIdleBytes, limit / 8) : kMostIdleBytes);
+    return static_cast<std::size_t>(limit > 0 ? std::min(most_idle_of_thread, limit / 8) : most_idle_of_thread);
   }
   static void unmap(void* data, std::size_t bytes) { munmap(data, bytes); }
   static void give_back(void* data);
@@ -150,12 +152,13 @@ void Pool::give_back_any(void* data) {
 
 }  // namespace
 
-PooledMemory::PooledMemory() {
+PooledMemory::PooledMemory(std::int64_t most_idle) : before_(std::exchange(most_idle_of_thread, std::min(most_idle_of_thread, most_idle))) {
   pool();
   ++scopes_of_thread;
 }
 
 PooledMemory::~PooledMemory() {
+  most_idle_of_thread = before_;
   if (--scopes_of_thread == 0) pool().end_scope();
 }
 

@@ -48,14 +48,14 @@ void capture(benchmark::State& state) {
   for (std::int64_t i = 0; i < 64; ++i) ids.push_back(17 + 31 * i);
   const std::map<std::string, Tensor> inputs{{"input_ids", Tensor::from_ints(ids, {1, 64})}};
   constexpr int kSteps = 48;
-  const auto generated = generate(opened.model(), inputs, kSteps, {}, {}, true), bare = generate(opened.model(), inputs, kSteps);
+  const auto generated = generate(opened.model(), inputs, kSteps, {}, {}, {.maps = true}), bare = generate(opened.model(), inputs, kSteps);
   if (!generated || !bare) return state.SkipWithError(sentence((generated ? bare : generated).error()).c_str());
   double worst = generated->ids == bare->ids ? 0 : 1;
   for (const auto& [site, map] : generated->maps)
     worst = std::max(worst, (plain(*map->tile(0, 5, 0, map->rows(), 0, map->cols())).sum(1) - 1).abs().max().item<double>());
   state.counters["row_sum_error"] = worst;
   state.counters["maps_kept"] = static_cast<double>(generated->maps.size());
-  bench::run_pair(state, {[&] { benchmark::DoNotOptimize(generate(opened.model(), inputs, kSteps, {}, {}, true)); },
+  bench::run_pair(state, {[&] { benchmark::DoNotOptimize(generate(opened.model(), inputs, kSteps, {}, {}, {.maps = true})); },
                           [&] { benchmark::DoNotOptimize(generate(opened.model(), inputs, kSteps)); }});
   state.counters["at_most"] = 1.03;
 }

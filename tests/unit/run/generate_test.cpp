@@ -16,7 +16,7 @@ class Generating : public testing::TestWithParam<std::string> {
   /// Every row of the kept maps is that of one pass over the final text.
   static void compare_with_one_pass(const Model& model, const EditList& list) {
     const auto inputs = some_inputs(model);
-    const auto made = generate(model, inputs, kSteps, list, {}, true), bare = generate(model, inputs, kSteps, list);
+    const auto made = generate(model, inputs, kSteps, list, {}, {.maps = true}), bare = generate(model, inputs, kSteps, list);
     ASSERT_TRUE(made) << sentence(made.error());
     ASSERT_TRUE(bare) << sentence(bare.error());
     EXPECT_EQ(made->ids, bare->ids);
@@ -56,7 +56,7 @@ INSTANTIATE_TEST_SUITE_P(Edits, GeneratingEdited,
 
 TEST(Generation, KeepsNoCopyOfTheKeysForEveryStep) {
   const auto model = must_open("demo:lm_text");
-  const auto made = generate(*model, some_inputs(*model), 8, {}, {}, true);
+  const auto made = generate(*model, some_inputs(*model), 8, {}, {}, {.maps = true});
   ASSERT_TRUE(made) << sentence(made.error());
   for (const auto& [site, map] : made->maps) EXPECT_EQ(map->values().size(2), some_inputs(*model).at("input_ids").size(1) + 7) << site;
 }

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <set>
+#include <algorithm>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -75,6 +76,22 @@ TEST(PooledMemory, KeepsNoMoreThanItsBound) {
     for (int i = 0; i < 160; ++i) many.push_back(Tensor::empty({kFloats}));
   }
   EXPECT_LE(idle_pool_bytes(), kMostIdleBytes);
+}
+
+TEST(PooledMemory, KeepsLessWhereLessIsAskedFor) {
+  constexpr std::int64_t kLittle = std::int64_t{14} << 20;
+  const std::int64_t most = std::max(kLittle, idle_pool_bytes());   // what others left stays
+  const PooledMemory pooled(kLittle);
+  for (const std::int64_t bound : {kLittle, std::int64_t{0}}) {
+    const PooledMemory inner(bound);
+    {
+      std::vector<Tensor> many;
+      for (int i = 0; i < 20; ++i) many.push_back(Tensor::empty({kFloats}));
+    }
+    EXPECT_LE(idle_pool_bytes(), most);
+  }
+  { const Tensor more = Tensor::empty({4 * kFloats}); }
+  EXPECT_LE(idle_pool_bytes(), most) << "the outer bound holds again";
 }
 
 }  // namespace
