@@ -233,16 +233,6 @@ Status find_room(const OpenOptions& options, Model::Parts& parts) {
 
 }  // namespace
 
-ModelName parse_model_name(const std::string& model) {
-  constexpr std::string_view kPatch = "@patch=";
-  const std::size_t at = model.rfind(kPatch);
-  std::error_code ignored;
-  if (at == std::string::npos || fs::exists(model, ignored)) return {model};
-  const std::string digits = model.substr(at + kPatch.size());
-  if (digits.empty() || digits.size() > 5 || digits.find_first_not_of("0123456789") != std::string::npos || digits[0] == '0') return {model};
-  return {model.substr(0, at), std::stoi(digits)};
-}
-
 Result<std::shared_ptr<const Model>> open_model(const std::string& model, const OpenOptions& options, const Progress& progress) {
   VITRINE_TRY(const fs::path path, place_of(model));
   const int patch = options.patch != 0 ? options.patch : parse_model_name(model).patch;
